@@ -1,0 +1,197 @@
+"""The Kubernetes API: the verbs that the function needs.
+
+The only importer of the Kubernetes client, of which it uses the low-level half: the
+typed one refuses legal manifests, hides warnings and costs a second of cold start.
+Time-outs are explicit, tries are bounded by the deadline; a POST may be repeated,
+because the name of the Job is derived.
+"""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import urllib3
+from kubernetes.client import Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import ConfigException
+from kubernetes.config.incluster_config import load_incluster_config
+from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+
+from function import __version__
+from function.errors import BadSettings, Broken, Unavailable
+from function.replies import Object, Reply, read_reply
+from function.settings import Settings
+
+# Seconds for one request; the deadline of the notification can make them less.
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 5.0
+# Seconds between tries: sixteen writers under one quota need several. What takes
+# longer than all of them is left to the sender, who tries again as well.
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+MAX_CONNECTIONS = 16
+
+SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_TOO_MANY_WARNINGS = "the API server has more warnings about the manifest than can be read"
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The Job is there: made just now or before, and what was said about its manifest."""
+
+    is_new: bool
+    warnings: tuple[str, ...] = ()
+
+
+class Cluster:
+    """One cluster, and in it the namespace of definitions and Jobs."""
+
+    def __init__(self, configuration: Configuration, namespace: str, strict: bool) -> None:
+        configuration.retries = False  # ours end with the deadline
+        configuration.connection_pool_maxsize = MAX_CONNECTIONS
+        self.host: str = configuration.host
+        self.namespace = namespace
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
+        self._validation = "Strict" if strict else "Warn"
+        self._jobs = f"/apis/batch/v1/namespaces/{quote(namespace)}/jobs"
+        self._config_maps = f"/api/v1/namespaces/{quote(namespace)}/configmaps"
+
+    def find_definition(self, name: str, deadline: float) -> Object | None:
+        """Return the ConfigMap of that name, or None if there is none.
+
+        `deadline` is a time of time.monotonic(). Raises Unavailable for every answer
+        that says neither.
+        """
+        reply = self._ask("GET", f"{self._config_maps}/{quote(name)}", deadline)
+        if reply.is_object("ConfigMap", name):
+            return reply.content
+        if reply.is_about("NotFound", "configmaps", name):
+            return None
+        raise Unavailable(f"cannot read the definition: {reply.text}")
+
+    def create_job(self, job: Object, deadline: float) -> Creation:
+        """Make a Job, unless it is there already.
+
+        Raises Broken if the API server will never take this Job, Unavailable if it may
+        take it later.
+        """
+        try:
+            return self._create(job, self._validation, deadline)
+        except _UnreadableHeaders:
+            # The Job may have been made all the same; nothing but a look can tell.
+            if self._exists(job, deadline):
+                return Creation(is_new=True, warnings=(_TOO_MANY_WARNINGS,))
+            if self._validation == "Strict":
+                raise
+        return self._create(job, "Ignore", deadline)
+
+    def _create(self, job: Object, validation: str, deadline: float) -> Creation:
+        name = job["metadata"]["name"]
+        reply = self._ask("POST", f"{self._jobs}?fieldValidation={validation}", deadline, job)
+        if reply.is_object("Job", name):
+            return Creation(is_new=True, warnings=reply.warnings)
+        if reply.is_about("AlreadyExists", "jobs", name):
+            return Creation(is_new=False, warnings=reply.warnings)
+        if reply.is_refusal:
+            raise Broken(f"the API server refuses the job: {reply.text}")
+        # A quota is looked at before the name: a full one hides the Job that exists.
+        if "exceeded quota" in reply.text and self._exists(job, deadline):
+            return Creation(is_new=False, warnings=reply.warnings)
+        raise Unavailable(f"cannot create the job: {reply.text}")
+
+    def _exists(self, job: Object, deadline: float) -> bool:
+        name = job["metadata"]["name"]
+        return self._ask("GET", f"{self._jobs}/{quote(name)}", deadline).is_object("Job", name)
+
+    def _ask(self, method: str, path: str, deadline: float, body: Object | None = None) -> Reply:
+        """Send a request, again after a pause where that can help and time is left."""
+        for pause in PAUSES:
+            try:
+                reply = self._send(method, path, deadline, body)
+            except _UnreadableHeaders:
+                raise
+            except Unavailable:
+                reply = None
+            if reply and not reply.is_worth_another_try:
+                return reply
+            wait = pause * random.uniform(0.5, 1.0)  # so that writers do not meet again
+            if time.monotonic() + wait >= deadline:
+                break
+            time.sleep(wait)
+        return self._send(method, path, deadline, body)
+
+    def _send(self, method: str, path: str, deadline: float, body: Object | None) -> Reply:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Unavailable("no time is left to ask the API server")
+        try:
+            response = self._rest.request(
+                method,
+                self.host + path,
+                headers=self._headers(),
+                body=body,
+                _request_timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+            )
+            return read_reply(response.status, response.read(), response.headers.getlist("Warning"))
+        except (
+            urllib3.exceptions.HTTPError,
+            ApiException,
+            ConfigException,
+            OSError,
+        ) as exc:
+            if "got more than" in str(exc):  # http.client takes 100 headers of 64 KiB
+                raise _UnreadableHeaders(_TOO_MANY_WARNINGS) from exc
+            raise Unavailable(f"the API server is out of reach: {_cause(exc)}") from exc
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": f"openfero/{__version__}",
+        }
+        # Asked for at each request, because this is what re-reads a rotated token.
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return headers | ({"Authorization": token} if token else {})
+
+
+class _UnreadableHeaders(Unavailable):
+    """The answer has more headers than can be read, because each warning is one."""
+
+
+def _cause(exc: Exception) -> str:
+    """Return the innermost reason, without the pool and the address around it."""
+    cause = getattr(exc, "reason", None) or exc
+    text = str(cause).splitlines()[-1] if str(cause) else type(cause).__name__
+    return re.sub(r"^.*?(Pool\(.*?\)|object at 0x[0-9a-f]+>): ", "", text)
+
+
+def connect(settings: Settings) -> Cluster:
+    """Return the cluster of the kubeconfig, if one is set, else the one around the pod.
+
+    Nothing else is tried: neither a laptop's default kubeconfig nor the account of a
+    build pod may repair production by accident. Raises BadSettings.
+    """
+    configuration = Configuration()
+    try:
+        if settings.kubeconfig:
+            load_kube_config(settings.kubeconfig, client_configuration=configuration)
+            namespace = settings.jobs_namespace or _context_namespace(settings.kubeconfig)
+        else:
+            load_incluster_config(configuration)
+            namespace = settings.jobs_namespace or SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
+    except Exception as exc:  # the loaders let out whatever a bad file makes them stumble over
+        source = f"KUBECONFIG={settings.kubeconfig}" if settings.kubeconfig else "in a pod"
+        raise BadSettings(
+            f"no cluster ({source}): {exc}; set KUBECONFIG, or run it in a pod with a service account"
+        ) from exc
+    return Cluster(configuration, namespace, settings.strict)
+
+
+def _context_namespace(kubeconfig: str) -> str:
+    _, context = list_kube_config_contexts(kubeconfig)
+    return str(context["context"].get("namespace") or "default")

@@ -1,0 +1,89 @@
+"""ConfigMap → manifest: which ConfigMap defines the job of an alert, and what it holds.
+
+Pure. What stands in a definition that cannot become a Job raises Broken, with the
+place and what was expected there.
+"""
+
+import re
+from typing import Any
+
+from function.alerts import Alert
+from function.errors import Broken
+from function.manifests import read_yaml
+
+ConfigMap = dict[str, Any]
+Manifest = dict[str, Any]
+
+PREFIX = "openfero-"
+DISABLED = "openfero/job-disabled"
+ALERTNAME = "openfero.io/alertname"
+FALLBACK_KEY = "job.yaml"
+
+# Every annotation of ours that is understood. Another one is a slip of the pen, and
+# to ignore it would silently switch off a guard that the author relies on.
+ANNOTATIONS = frozenset({ALERTNAME})
+
+# A DNS subdomain, which is what the name of a ConfigMap must be: at most 253 characters.
+_LEGAL_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_LONGEST = 253 - len(PREFIX) - len("-resolved")
+
+
+def definition_name(alert: Alert) -> str | None:
+    """Return `openfero-<alertname>-<status>` as a legal ConfigMap name.
+
+    None if nothing legal is left of the alert name. Only ASCII letters are lowered:
+    str.lower() would make an ASCII letter of the Kelvin sign.
+    """
+    name = alert.name.translate(_LOWER)
+    literal = f"{PREFIX}{name}-{alert.status}"
+    if name and _LEGAL_NAME.fullmatch(literal):
+        return literal
+    mapped = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:_LONGEST].strip("-")
+    return f"{PREFIX}{mapped}-{alert.status}" if mapped else None
+
+
+def is_for(config_map: ConfigMap, alert: Alert) -> bool:
+    """Say whether a definition is meant for this alert: two alert names can map to one."""
+    annotations = config_map["metadata"].get("annotations") or {}
+    return bool(annotations.get(ALERTNAME, alert.name) == alert.name)
+
+
+def is_disabled(config_map: ConfigMap) -> bool:
+    """Say whether the author switched the definition off with a label."""
+    labels = config_map["metadata"].get("labels") or {}
+    return bool(labels.get(DISABLED) == "true")
+
+
+def read_manifest(config_map: ConfigMap, alert: Alert) -> Manifest:
+    """Return the Job manifest of a definition, as the author wrote it.
+
+    Raises Broken if it has an annotation of ours that is not known, no manifest, or
+    one that is not the YAML of a batch/v1 Job.
+    """
+    _check_annotations(config_map)
+    manifest = read_yaml(_manifest_text(config_map, alert))
+    if not isinstance(manifest, dict):
+        raise Broken("the manifest is not a YAML mapping")
+    for field, expected in (("apiVersion", "batch/v1"), ("kind", "Job")):
+        if manifest.get(field) != expected:
+            raise Broken(f"{field} must be {expected}, found {manifest.get(field)}")
+    return manifest
+
+
+def _check_annotations(config_map: ConfigMap) -> None:
+    for name in config_map["metadata"].get("annotations") or {}:
+        if name.startswith("openfero.io/") and name not in ANNOTATIONS:
+            known = ", ".join(sorted(ANNOTATIONS))
+            raise Broken(f"annotation {name} is not known; known: {known}")
+
+
+def _manifest_text(config_map: ConfigMap, alert: Alert) -> str:
+    data = config_map.get("data") or {}
+    for key in (alert.name, FALLBACK_KEY):
+        if key in data:
+            return str(data[key])
+    found = ", ".join(sorted({*data, *(config_map.get("binaryData") or {})})) or "none"
+    raise Broken(f"no key {alert.name} and no key {FALLBACK_KEY}; keys found: {found}")

@@ -1,0 +1,118 @@
+"""Bytes → data: what the body of a request holds, bare or as the data of a CloudEvent.
+
+Pure. The only importer of cloudevents. Everything that is not one JSON value which
+any two readers would read alike is refused.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+try:
+    from cloudevents.v1.http import from_http  # cloudevents 2, as func-python needs it
+except ImportError:
+    from cloudevents.http import from_http  # 1.12, as functions-framework needs it
+
+from function.errors import Refused
+
+_STRUCTURED = "application/cloudevents+json"
+_BATCH = "application/cloudevents-batch+json"
+_CHARSET = re.compile(r'charset\s*=\s*"?([^\s";]+)')
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The data of a request, and whether it came as a CloudEvent."""
+
+    data: Any
+    is_event: bool
+
+
+def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
+    """Return the data in a body; header names are in lower case.
+
+    Raises Refused: 415 for a content type that cannot be read (a missing one is read
+    as JSON), 400 for what is no JSON or no CloudEvent.
+    """
+    media_type = _media_type(headers)
+    if media_type == _BATCH:
+        raise bad_request("a batch of CloudEvents is not taken: send one at a time")
+    if media_type == _STRUCTURED:
+        return Envelope(_structured_data(headers, body), is_event=True)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise _unsupported(f"content type {media_type}: send application/json")
+    # Not the SDK's is_structured(): to it, whatever has no ce- header is structured.
+    is_event = any(name.startswith("ce-") for name in headers)
+    data = _read_json(body)
+    if is_event:
+        _check_event(headers, body)
+    return Envelope(data, is_event)
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+    charset = _CHARSET.search(parameters)
+    if charset and charset[1] not in ("utf-8", "utf8", "us-ascii"):
+        raise _unsupported(f"charset {charset[1]}: send UTF-8")
+    return media_type.strip() or "application/json"
+
+
+def _structured_data(headers: Mapping[str, str], body: bytes) -> Any:
+    envelope = _read_json(body)
+    _check_event(headers, body)
+    if envelope.get("data_base64") is None:
+        return envelope.get("data")
+    return _read_json(_decode_base64(envelope["data_base64"]))
+
+
+def _check_event(headers: Mapping[str, str], body: bytes) -> None:
+    """Let the SDK judge the attributes; its reading of the data is not strict enough."""
+    try:
+        from_http(dict(headers), body, data_unmarshaller=lambda data: data)
+    except Exception as exc:  # the SDK lets out whatever its own parsing meets
+        raise bad_request(f"not a CloudEvent: {exc}") from exc
+
+
+def _decode_base64(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError) as exc:
+        raise bad_request("data_base64 is not base64") from exc
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError as exc:
+        raise bad_request("not JSON that can be read: nested too deep") from exc
+    except ValueError as exc:  # of the JSON, of its UTF-8, or one of ours below
+        raise bad_request(f"not JSON: {exc}" if body else "not JSON: the body is empty") from exc
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse what one reader would read as the first value, and another as the last."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return result
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def bad_request(message: str) -> Refused:
+    """Return the error for a request that is no notification: 400, never tried again."""
+    return Refused(HTTPStatus.BAD_REQUEST, message)
+
+
+def _unsupported(message: str) -> Refused:
+    return Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)

@@ -1,0 +1,186 @@
+"""What goes out: a manifest and an alert become the Job to create.
+
+Pure. The manifest stays the author's: what we add never overwrites it, except for
+the Job's name, the label `app.kubernetes.io/managed-by` and what begins with
+`openfero.io/`, which are always ours. What would stop a Job that was exported from
+a cluster is taken out.
+"""
+
+import copy
+import json
+import re
+from typing import Any
+
+from function.alerts import Alert, Notification
+from function.definitions import Manifest
+from function.episodes import alert_id, digest, episode, job_name
+from function.errors import Broken
+from function.injection import (
+    FILE_ANNOTATION,
+    Warnings,
+    alert_file,
+    tell_containers,
+    variables,
+)
+
+Job = dict[str, Any]
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OURS = "openfero.io/"
+EPISODE = "openfero.io/episode"
+
+DAY = 24 * 60 * 60
+# etcd takes about 1.5 MiB, and the API server's words for it then point elsewhere.
+MAX_JOB = 1024 * 1024
+
+_SERVER_FIELDS = (
+    "generateName",
+    "ownerReferences",
+    "finalizers",
+    "uid",
+    "resourceVersion",
+)
+_SELECTION = ("selector", "manualSelector")
+_CONTROLLER_LABELS = (
+    "controller-uid",
+    "job-name",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+)
+
+
+def build_job(
+    manifest: Manifest,
+    alert: Alert,
+    notification: Notification,
+    definition: str,
+    namespace: str,
+) -> tuple[Job, Warnings]:
+    """Return the Job of an episode, and what its author should know about it.
+
+    Raises Broken if the manifest cannot become one: a field that has to be added to is
+    of another type, it belongs into another namespace, it is a copy of a Job of ours, or
+    the result is over 1 MiB.
+    """
+    job = copy.deepcopy(manifest)
+    warnings: Warnings = []
+    metadata = _child(job, "metadata", "metadata")
+    spec = _child(job, "spec", "spec")
+    template = _child(spec, "template", "spec.template")
+    template_metadata = _child(template, "metadata", "spec.template.metadata")
+    pod = _child(template, "spec", "spec.template.spec")
+    _check_namespace(metadata, namespace)
+    _take_out(job, metadata, spec, template_metadata, warnings)
+    labels = _labels(alert, notification, definition)
+    for place, where in (
+        (metadata, "metadata"),
+        (template_metadata, "spec.template.metadata"),
+    ):
+        _mark(place, where, labels, warnings)
+    metadata["name"] = job_name(definition, alert)
+    metadata["namespace"] = namespace
+    _keep_a_day(spec, warnings)
+    text = alert_file(alert, notification, warnings)
+    _child(template_metadata, "annotations", "")[FILE_ANNOTATION] = text
+    tell_containers(pod, variables(alert, notification, definition, warnings), warnings)
+    _check_size(job)
+    return job, warnings
+
+
+def _child(parent: dict[str, Any], name: str, where: str) -> dict[str, Any]:
+    """Return the object under a name, made if it is absent or null."""
+    if parent.get(name) is None:
+        parent[name] = {}
+    if not isinstance(parent[name], dict):
+        raise Broken(f"{where} must be an object")
+    child: dict[str, Any] = parent[name]
+    return child
+
+
+def _check_namespace(metadata: dict[str, Any], namespace: str) -> None:
+    found = metadata.get("namespace") or namespace
+    if found != namespace:
+        raise Broken(f"metadata.namespace is {found}, but jobs are created in {namespace}")
+
+
+def _take_out(
+    job: Job,
+    metadata: dict[str, Any],
+    spec: dict[str, Any],
+    template_metadata: dict[str, Any],
+    warnings: Warnings,
+) -> None:
+    """Take out what would stop a Job that was copied from a cluster.
+
+    ownerReferences to something gone have it collected within a second, a finalizer
+    keeps it beyond its time, the controller's labels contradict the new selector.
+    """
+    template_labels = _child(template_metadata, "labels", "spec.template.metadata.labels")
+    removed = [
+        f"{where}{name}"
+        for parent, where, names in (
+            (metadata, "metadata.", _SERVER_FIELDS),
+            (spec, "spec.", _SELECTION),
+            (template_labels, "spec.template.metadata.labels.", _CONTROLLER_LABELS),
+            (job, "", ("status",)),
+        )
+        for name in names
+        if parent.pop(name, None) is not None
+    ]
+    if removed:
+        warnings.append(f"taken out of the manifest: {', '.join(removed)}")
+
+
+def _labels(alert: Alert, notification: Notification, definition: str) -> dict[str, str]:
+    """Return the labels of Job and pod, each valid whatever the alert holds."""
+    subject = alert_id(alert.labels)
+    labels = {
+        MANAGED_BY: "openfero",
+        "openfero.io/definition": _label_value(definition),
+        "openfero.io/status": alert.status,
+        "openfero.io/alert-id": subject,
+        EPISODE: episode(definition, alert),
+        "openfero.io/subject": subject,
+        "openfero.io/run": "1",
+    }
+    if notification.details.get("groupKey"):
+        labels["openfero.io/group-key"] = digest(notification.details["groupKey"])
+    if re.fullmatch(r"[0-9a-f]{16}", alert.fingerprint):
+        labels["openfero.io/fingerprint"] = alert.fingerprint
+    return labels
+
+
+def _label_value(definition: str) -> str:
+    if len(definition) <= 63:
+        return definition
+    return f"{definition[:50]}-{digest(definition)}"
+
+
+def _mark(metadata: dict[str, Any], where: str, labels: dict[str, str], warnings: Warnings) -> None:
+    """Set our labels; what the author wrote under our prefix goes."""
+    for kind in ("labels", "annotations"):
+        texts = _child(metadata, kind, f"{where}.{kind}")
+        if EPISODE in texts:
+            raise Broken(f"{where}.{kind} has {EPISODE}: the manifest is a copy of a job of ours")
+        for name in [name for name in texts if name.startswith(OURS)]:
+            del texts[name]
+            warnings.append(f"taken out of the manifest: {where}.{kind}.{name}")
+    metadata["labels"].update(labels)
+
+
+def _keep_a_day(spec: dict[str, Any], warnings: Warnings) -> None:
+    """Keep the finished Job, which is the memory that its episode had one."""
+    if spec.get("ttlSecondsAfterFinished") is None:
+        spec["ttlSecondsAfterFinished"] = DAY
+    seconds = spec["ttlSecondsAfterFinished"]
+    if isinstance(seconds, int) and seconds < DAY:
+        warnings.append(
+            f"ttlSecondsAfterFinished is {seconds}, less than a day: "
+            "once the job is gone, the same alert gets another"
+        )
+
+
+def _check_size(job: Job) -> None:
+    size = len(json.dumps(job))
+    if size > MAX_JOB:
+        raise Broken(f"the job would have {size} bytes; at most {MAX_JOB} are sent")

@@ -1,0 +1,123 @@
+"""Outcome → answer and log line: one vocabulary for everything that is told.
+
+Pure. Alertmanager retries 5xx at once and 4xx at its next group interval; a Knative
+broker retries 404, 409 and 5xx, and takes a non-empty 2xx body that is no CloudEvent
+for a failure. So the status is chosen by whether trying again can help.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from function.alerts import Alert
+from function.errors import Refused
+
+# Alertmanager copies the text of a failure into its own log line.
+MAX_LINE = 200
+# For the log and the answer: the longest message that still helps.
+MAX_MESSAGE = 1024
+RETRY_AFTER_SECONDS = 5
+
+
+class Kind(StrEnum):
+    """What became of one alert; the words stand in the log, the answer and the docs."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+    NO_DEFINITION = "no-definition"
+    DISABLED = "disabled"
+    BROKEN = "broken"
+    UNAVAILABLE = "unavailable"
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The HTTP status of a notification in which this is the worst."""
+        return _STATUS.get(self, HTTPStatus.OK)
+
+
+_STATUS = {
+    Kind.BROKEN: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one alert; `definition` is the name looked up, None without one."""
+
+    alert: Alert
+    kind: Kind
+    definition: str | None = None
+    job: str | None = None
+    message: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what is told about it, in the answer as in the log."""
+        return {
+            "alert": self.alert.name,
+            "status": self.alert.status,
+            "fingerprint": self.alert.fingerprint,
+            "definition": self.definition,
+            "outcome": str(self.kind),
+            "job": self.job,
+            "message": one_line(self.message, MAX_MESSAGE),
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back over HTTP."""
+
+    status: HTTPStatus
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def answer(outcomes: Sequence[Outcome], is_event: bool) -> Answer:
+    """Return the answer to a notification: its worst outcome decides, 503 before 422 before 200."""
+    worst = max((outcome.kind.status for outcome in outcomes), default=HTTPStatus.OK)
+    if worst != HTTPStatus.OK:
+        return _failure(
+            worst,
+            [outcome for outcome in outcomes if outcome.kind.status == worst],
+            len(outcomes),
+        )
+    if is_event:
+        return Answer(HTTPStatus.ACCEPTED)
+    told = {"outcomes": [outcome.fields() for outcome in outcomes]}
+    return Answer(HTTPStatus.OK, json.dumps(told).encode(), {"Content-Type": "application/json"})
+
+
+def _failure(status: HTTPStatus, failed: Sequence[Outcome], total: int) -> Answer:
+    first = failed[0]
+    return text(
+        status,
+        f"{len(failed)} of {total} alerts {first.kind}: "
+        f"{first.definition or first.alert.name}: {first.message}",
+    )
+
+
+def refusal(error: Refused) -> Answer:
+    """Return the answer to a request that is not taken."""
+    return text(error.status, str(error), error.headers)
+
+
+def text(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return an answer of one line of at most 200 bytes."""
+    told = {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        told["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Answer(status, one_line(message, MAX_LINE).encode(), told)
+
+
+def one_line(message: str, limit: int) -> str:
+    """Return a text as one line of at most `limit` bytes of UTF-8, without control characters."""
+    printable = "".join(char if char.isprintable() else " " for char in message[: 4 * limit])
+    line = " ".join(printable.split())
+    raw = line.encode("utf-8", "replace")
+    if len(raw) <= limit:
+        return raw.decode()
+    return raw[: limit - 3].decode("utf-8", "ignore") + "…"

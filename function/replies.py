@@ -1,0 +1,92 @@
+"""What an answer of the API server means, by its reason and details, never by its bare code.
+
+Pure. A 409 can be a quota conflict that stored nothing, a 404 a wrong path, a 200
+the wrong object; a 403 is a refusal for good only in the words of an admission policy.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+Object = dict[str, Any]
+
+# 4xx that say nothing against the object: an operator, or time, can mend them.
+_NOT_REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,  # RBAC, a full quota, a terminating namespace
+        HTTPStatus.NOT_FOUND,  # the namespace, or a wrong path
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,  # two writers at one quota
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+# The words of a ValidatingAdmissionPolicy, and of a webhook.
+_DENIED = re.compile(r"denied (the )?request")
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the API server; `content` is empty unless it was a JSON object."""
+
+    status: int
+    content: Object
+    warnings: tuple[str, ...]
+
+    def is_object(self, kind: str, name: str) -> bool:
+        """Say whether this is the object that was asked for, and not just a 2xx."""
+        metadata = self.content.get("metadata")
+        found = metadata.get("name") if isinstance(metadata, dict) else None
+        return self.status // 100 == 2 and (self.content.get("kind"), found) == (
+            kind,
+            name,
+        )
+
+    def is_about(self, reason: str, resource: str, name: str) -> bool:
+        """Say whether this is a Status with that reason about that very object."""
+        details = self.content.get("details")
+        found = (details.get("kind"), details.get("name")) if isinstance(details, dict) else None
+        return self.content.get("reason") == reason and found == (resource, name)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the object itself was judged, so that no other try can help."""
+        if self.status // 100 != 4 or self.status == HTTPStatus.TOO_MANY_REQUESTS:
+            return False
+        return self.status not in _NOT_REFUSALS or bool(_DENIED.search(self.text))
+
+    @property
+    def is_worth_another_try(self) -> bool:
+        """Whether the same request may be answered otherwise in a moment."""
+        if self.status == HTTPStatus.CONFLICT:
+            return not self.is_refusal and self.content.get("reason") != "AlreadyExists"
+        return self.status >= 500 or self.status == HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def text(self) -> str:
+        """What the API server says, or what it answered where it says nothing."""
+        message = self.content.get("message")
+        return message if isinstance(message, str) and message else f"it answered {self.status}"
+
+
+def read_reply(status: int, body: bytes, warnings: list[str]) -> Reply:
+    """Return an answer, whatever it holds; `warnings` are its Warning headers."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    return Reply(
+        status,
+        content if isinstance(content, dict) else {},
+        tuple(_warning(header) for header in warnings),
+    )
+
+
+def _warning(header: str) -> str:
+    """Return the text of a Warning header, which is UTF-8 that was read as latin-1."""
+    match = _WARNING.match(header)
+    text = re.sub(r"\\(.)", r"\1", match[1]) if match else header
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,0 +1,169 @@
+"""One request to one answer: method, path, token, size, and how many at once.
+
+Knows HTTP, but no framework: a door asks `receive`, feeds the body as it comes, and
+sends the answer back. Nothing here waits before `settle` is called, so an event loop
+may call everything else.
+"""
+
+import hmac
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from threading import Semaphore
+from types import TracebackType
+
+from function.alerts import read_notification
+from function.errors import Refused
+from function.log import log
+from function.outcomes import Answer, answer, refusal, text
+from function.settle import Settler
+
+PATHS = ("/", "/alerts")
+HEALTH = ("/health/liveness", "/health/readiness")
+ALLOW = {"Allow": "POST, OPTIONS"}
+
+# A notification of 5,000 small alerts has 1.9 MB.
+MAX_BODY = 4 * 1024 * 1024
+# More would take the memory, and the threads that answer the health probes.
+MAX_AT_ONCE = 64
+# From the arrival of a request. Alertmanager's replica sends the same after 15 s, and
+# queue-proxy lets a stopping pod finish for 30 s.
+SECONDS = 25.0
+
+
+class Webhook:
+    """What Alertmanager, a broker and people post to."""
+
+    def __init__(self, settler: Settler, token_file: str = "", seconds: float = SECONDS) -> None:
+        self._settler = settler
+        self._token_file = token_file
+        self._seconds = seconds
+        self._places = Semaphore(MAX_AT_ONCE)
+
+    def receive(self, method: str, path: str, headers: Mapping[str, str]) -> "Reception":
+        """Look at the head of a request; header names are in lower case."""
+        deadline = time.monotonic() + self._seconds
+        try:
+            known = self._answer_head(method, path, headers)
+        except Refused as exc:
+            known = _refuse(exc)
+        if known is None and not self._places.acquire(blocking=False):
+            known = _refuse(_unavailable(f"{MAX_AT_ONCE} notifications are in flight"))
+        return Reception(self._settler, headers, deadline, self._places, known)
+
+    def _answer_head(self, method: str, path: str, headers: Mapping[str, str]) -> Answer | None:
+        """Answer what needs no body, or raise Refused."""
+        if path in HEALTH and method in ("GET", "HEAD"):
+            return text(HTTPStatus.OK, "OK")
+        if path not in PATHS:
+            raise Refused(HTTPStatus.NOT_FOUND, "POST alerts to / or /alerts")
+        if method == "OPTIONS":  # a broker's way to ask for permission
+            return Answer(HTTPStatus.OK, headers=ALLOW)
+        if method != "POST":
+            # A redirected Alertmanager repeats its POST as an empty GET, and would take
+            # any 2xx for success.
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "POST alerts here", ALLOW)
+        if self._token_file:
+            _check_token(self._token_file, headers)
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_BODY:
+            raise _too_large()
+        return None
+
+
+class Reception:
+    """A request whose head is known. Close it, for it holds one of the places."""
+
+    def __init__(
+        self,
+        settler: Settler,
+        headers: Mapping[str, str],
+        deadline: float,
+        places: Semaphore,
+        known: Answer | None,
+    ) -> None:
+        self.known = known
+        """The answer, as soon as it does not depend on the rest: read no more then."""
+        self._settler = settler
+        self._headers = headers
+        self._deadline = deadline
+        self._places = places if known is None else None
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next piece of the body."""
+        self._body += chunk
+        if len(self._body) > MAX_BODY:
+            self._body.clear()
+            self.known = _refuse(_too_large())
+
+    def settle(self) -> Answer:
+        """Return the answer when every alert is settled, or the deadline is there. Waits."""
+        if self.known:
+            return self.known
+        try:
+            notification = read_notification(self._headers, bytes(self._body))
+            outcomes = self._settler.settle(notification, self._deadline)
+            return answer(outcomes, notification.is_event)
+        except Refused as exc:
+            return _refuse(exc)
+        except Exception:
+            log.exception("a defect in OpenFero: please report it")
+            return text(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect in OpenFero; see its log")
+
+    def __enter__(self) -> "Reception":
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._places:
+            self._places.release()
+            self._places = None
+
+
+def _check_token(token_file: str, headers: Mapping[str, str]) -> None:
+    """Raise Refused unless the request carries one of the tokens in the file.
+
+    Read each time, because a Secret is replaced under a running pod.
+    """
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    sent = given.strip().encode("latin-1", "replace")
+    matches = [hmac.compare_digest(sent, token) for token in _tokens(token_file)]
+    if scheme.lower() != "bearer" or not any(matches):
+        raise Refused(
+            HTTPStatus.UNAUTHORIZED,
+            "a bearer token is needed, and this is none of ours",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _tokens(token_file: str) -> list[bytes]:
+    try:
+        with open(token_file, "rb") as file:
+            lines = file.read().splitlines()
+    except OSError as exc:
+        raise _unavailable(f"cannot read the token file: {exc.strerror}") from exc
+    tokens = [line.strip() for line in lines if line.strip()]
+    if not tokens:
+        raise _unavailable("the token file is empty")
+    return tokens
+
+
+def _too_large() -> Refused:
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body has more than {MAX_BODY} bytes: group alerts by more labels, or set max_alerts",
+    )
+
+
+def _unavailable(message: str) -> Refused:
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, message)
+
+
+def _refuse(refused: Refused) -> Answer:
+    log.warning("refused", extra={"fields": {"code": refused.status, "reason": str(refused)}})
+    return refusal(refused)
