@@ -31,7 +31,7 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
 # Seconds between tries: sixteen writers under one quota need several. What takes
 # longer than all of them is left to the sender, who tries again as well.
-PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+PAUSES = (0.1, 0.2, 0.4, 0.8)
 MAX_CONNECTIONS = 16
 
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -186,8 +186,10 @@ def connect(settings: Settings) -> Cluster:
             namespace = settings.jobs_namespace or SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
     except Exception as exc:  # the loaders let out whatever a bad file makes them stumble over
         source = f"KUBECONFIG={settings.kubeconfig}" if settings.kubeconfig else "in a pod"
+        problem = " ".join(str(exc).split())
         raise BadSettings(
-            f"no cluster ({source}): {exc}; set KUBECONFIG, or run it in a pod with a service account"
+            f"no cluster ({source}): {problem}; "
+            "set KUBECONFIG, or run it in a pod with a service account"
         ) from exc
     return Cluster(configuration, namespace, settings.strict)
 

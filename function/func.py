@@ -46,10 +46,9 @@ class Function:
 async def _feed(reception: Reception, receive: Receive) -> bool:
     """Hand over the body as it comes; return False if the sender hung up meanwhile."""
     more = True
-    while more and reception.known is None:
+    while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             return False
-        reception.feed(event.get("body", b""))
-        more = event.get("more_body", False)
+        more = reception.feed(event.get("body", b"")) and event.get("more_body", False)
     return True

@@ -23,8 +23,8 @@ def openfero(request: flask.Request) -> flask.Response:
     """Answer one request."""
     headers = {name.lower(): value for name, value in request.headers}
     with webhook.receive(request.method, request.path, headers) as reception:
-        while reception.known is None and (chunk := request.stream.read(65536)):
-            reception.feed(chunk)
+        while (chunk := request.stream.read(65536)) and reception.feed(chunk):
+            pass
         answer = reception.settle()
     # A streamed answer: for any other, functions-framework first reads the rest of the
     # body into memory, however large it is.

@@ -24,6 +24,9 @@ ALLOW = {"Allow": "POST, OPTIONS"}
 
 # A notification of 5,000 small alerts has 1.9 MB.
 MAX_BODY = 4 * 1024 * 1024
+# Of a refused request so much is read all the same: a sender that is cut off while it
+# writes never reads why.
+MAX_DISCARDED = 4 * MAX_BODY
 # More would take the memory, and the threads that answer the health probes.
 MAX_AT_ONCE = 64
 # From the arrival of a request. Alertmanager's replica sends the same after 15 s, and
@@ -83,19 +86,22 @@ class Reception:
         known: Answer | None,
     ) -> None:
         self.known = known
-        """The answer, as soon as it does not depend on the rest: read no more then."""
+        """The answer, as soon as it does not depend on the rest of the request."""
         self._settler = settler
         self._headers = headers
         self._deadline = deadline
         self._places = places if known is None else None
         self._body = bytearray()
+        self._received = 0
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next piece of the body."""
-        self._body += chunk
-        if len(self._body) > MAX_BODY:
-            self._body.clear()
+    def feed(self, chunk: bytes) -> bool:
+        """Take the next piece of the body; return whether one more is wanted."""
+        self._received += len(chunk)
+        if self.known is None and self._received > MAX_BODY:
             self.known = _refuse(_too_large())
+        if self.known is None:
+            self._body += chunk
+        return self._received < MAX_DISCARDED
 
     def settle(self) -> Answer:
         """Return the answer when every alert is settled, or the deadline is there. Waits."""

@@ -1,0 +1,130 @@
+"""The function as a process of its own, started as its users start it."""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wire import get
+
+ROOT = Path(__file__).parent.parent
+
+# What func's scaffold runs as service/main.py.
+_FUNC_SERVICE = """
+from func_python.http import serve
+from function import new as handler
+serve(handler)
+"""
+
+
+def doors() -> list[str]:
+    """The ways in that this environment can open; no environment can open all."""
+    if importlib.util.find_spec("functions_framework"):
+        return ["functions-framework", "gunicorn"]
+    return ["func"]
+
+
+def command(door: str, port: int) -> list[str]:
+    """The command line that starts the function: for each server the one in the docs."""
+    if door == "func":
+        return [sys.executable, "-c", _FUNC_SERVICE]
+    words = [word for word in _documented(door) if "=" not in word]
+    words = [f"127.0.0.1:{port}" if word == ":8080" else word for word in words]
+    return [str(Path(sys.executable).with_name(words[0])), *words[1:]]
+
+
+def _documented(program: str) -> list[str]:
+    """The words of the command in docs/development.md, variables before it included."""
+    page = (ROOT / "docs" / "development.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    commands = [shlex.split(block.replace("\\\n", "")) for block in blocks]
+    [words] = [words for words in commands if program in words]
+    return words
+
+
+@dataclass
+class FunctionProcess:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def terminate(self) -> None:
+        """Ask the server to stop, as a kubelet does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        return self.process.wait(timeout=30)
+
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+@contextlib.contextmanager
+def running(
+    door: str, log: Path, kubeconfig: str | Path, port: int = 0, **environ: str
+) -> Iterator[FunctionProcess]:
+    """Start the function and wait until it is ready; afterwards nothing of it is left."""
+    port = port or free_port()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command(door, port),
+            cwd=ROOT,
+            env=environment(door, port, KUBECONFIG=str(kubeconfig), **environ),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    function = FunctionProcess(f"http://127.0.0.1:{port}", process, log)
+    try:
+        _await_ready(function)
+        yield function
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def environment(door: str, port: int, **environ: str) -> dict[str, str]:
+    """Nothing of the caller's environment but the path: no cluster may slip in."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "PYTHONPATH": str(ROOT),
+        **_server_environment(door, port),
+        **environ,
+    }
+
+
+def _server_environment(door: str, port: int) -> dict[str, str]:
+    if door == "func":
+        return {"LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+    if door == "functions-framework":
+        return {"HOST": "127.0.0.1", "PORT": str(port)}
+    return dict(word.split("=") for word in _documented(door) if "=" in word)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_ready(function: FunctionProcess) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        assert function.process.poll() is None, "\n".join(function.lines())
+        with contextlib.suppress(OSError):
+            if get(f"{function.url}/health/readiness").status == 200:
+                return
+        time.sleep(0.02)  # no server says when it listens
+    raise AssertionError("not ready after 30 s:\n" + "\n".join(function.lines()))

@@ -1,0 +1,65 @@
+"""A test's own view of a Kubernetes API, beside the function: plain objects over HTTP."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from kubernetes.client import Configuration
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+
+Objects = list[dict[str, Any]]
+
+_PREFIXES = {"configmaps": "/api/v1", "pods": "/api/v1", "jobs": "/apis/batch/v1"}
+
+
+class Kube:
+    """The API and the namespace that a kubeconfig names."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        configuration = Configuration()
+        load_kube_config(kubeconfig, client_configuration=configuration)
+        configuration.retries = False
+        self.host = configuration.host
+        self.namespace = list_kube_config_contexts(kubeconfig)[1]["context"]["namespace"]
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
+
+    def close(self) -> None:
+        self._rest.close()
+
+    def create(self, resource: str, content: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", self._path(resource), content)
+
+    def get(self, resource: str, name: str) -> dict[str, Any]:
+        return self._ask("GET", self._path(resource, name))
+
+    def list(self, resource: str, selector: str = "") -> Objects:
+        path = f"{self._path(resource)}?labelSelector={quote(selector)}"
+        return self._ask("GET", path)["items"]
+
+    def jobs(self, definition: str) -> Objects:
+        """The Jobs that were made for a definition of up to 63 characters."""
+        return self.list("jobs", f"openfero.io/definition={definition}")
+
+    def patch(self, resource: str, name: str, content: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("PATCH", self._path(resource, name), content)
+
+    def delete(self, resource: str, name: str) -> None:
+        self._ask("DELETE", f"{self._path(resource, name)}?propagationPolicy=Background")
+
+    def _path(self, *parts: str) -> str:
+        return "/".join([_PREFIXES[parts[0]], "namespaces", self.namespace, *map(quote, parts)])
+
+    def _ask(self, method: str, path: str, content: Any = None) -> dict[str, Any]:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Content-Type": kind, "Accept": "application/json"}
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
+        response = self._rest.request(
+            method, self._configuration.host + path, headers, content, _request_timeout=(5, 30)
+        )
+        text = response.read()
+        assert response.status < 300, f"{method} {path}: {response.status} {text!r}"
+        return json.loads(text)

@@ -1,0 +1,447 @@
+"""What each door does as a process: busy, slow, stopped, misconfigured, guarded."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Define
+from function_process import ROOT, FunctionProcess, command, environment, free_port, running
+from kube import Kube
+from make import BINARY_EVENT, a_manifest, alert_json, notification_json
+from proxy import (
+    Delay,
+    FaultProxy,
+    Hang,
+    Request,
+    Reset,
+    always,
+    first,
+    status,
+)
+from wire import Response, get, post
+
+QUOTA_CONFLICT = status(
+    409, "Conflict", "Operation cannot be fulfilled on resourcequotas", name="q"
+)
+
+
+def firing(alertname: str, **labels: str) -> dict[str, object]:
+    return alert_json(labels={"alertname": alertname, **labels}, fingerprint="")
+
+
+def creating(request: Request) -> bool:
+    return request.is_create
+
+
+class TestTheClusterOutOfReach:
+    def test_a_refused_connection_is_503_in_one_line_with_retry_after(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+
+        with proxy.refusing():
+            response = post(proxied.url, notification_json(firing(alertname)))
+
+        assert (response.status, response.headers["retry-after"]) == (503, "5")
+        assert len(response.body) <= 200
+        assert "1 of 1 alerts unavailable" in response.text
+
+    def test_a_broker_is_told_503_as_well(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+
+        with proxy.playing(always(status(403, "Forbidden", "cannot create"), creating)):
+            response = post(proxied.url, notification_json(firing(alertname)), **BINARY_EVENT)
+
+        assert response.status == 503
+
+    def test_unavailable_weighs_more_than_broken(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        define(f"{alertname}Broken", manifest="a: [")
+        alerts = [firing(f"{alertname}Broken"), firing(alertname)]
+
+        with proxy.playing(always(status(403, "Forbidden", "cannot create"), creating)):
+            response = post(proxied.url, notification_json(*alerts))
+
+        assert response.status == 503
+
+    def test_when_it_is_back_the_retry_creates_exactly_what_was_missing(
+        self,
+        proxied: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        definition = define(alertname)
+        notification = notification_json(*(firing(alertname, pod=f"web-{n}") for n in range(5)))
+        lost = status(403, "Forbidden", "no")
+
+        with proxy.playing(always(lost, lambda request: b"web-3" in request.body)):
+            during = post(proxied.url, notification)
+        stored_before = {job["metadata"]["uid"] for job in kube.jobs(definition)}
+        afterwards = post(proxied.url, notification)
+
+        assert (during.status, len(stored_before)) == (503, 4)
+        assert sorted(afterwards.words) == ["created", "exists", "exists", "exists", "exists"]
+        assert len(kube.jobs(definition)) == 5
+        assert stored_before < {job["metadata"]["uid"] for job in kube.jobs(definition)}
+
+
+class TestManyAtOnce:
+    def test_sixty_four_that_hang_leave_the_probes_and_a_503_for_the_next(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        body = json.dumps(notification_json(firing(alertname))).encode()
+        with proxy.playing(always(Hang())), posted(proxied, body, 64) as connections:
+            await_refusal(proxied)
+
+            started = time.monotonic()
+            probe = get(f"{proxied.url}/health/readiness", seconds=5)
+            knocking = [post(proxied.url, body) for _ in range(20)]
+            took = time.monotonic() - started
+
+        assert probe.status == 200
+        assert {response.status for response in knocking} == {503}
+        assert {response.text for response in knocking} == {"64 notifications are in flight"}
+        assert took < 1
+        assert len(connections) == 64
+
+    def test_afterwards_notifications_are_taken_again(
+        self, proxied: FunctionProcess, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+
+        response = await_taken(proxied, notification_json(firing(alertname)))
+
+        assert response.words == ["created"]
+
+    def test_a_sender_that_is_slow_with_its_body_does_not_hold_the_others_up(
+        self, function: str, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        host, port = function.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+
+            response = post(function, notification_json(firing(alertname)))
+
+        assert response.words == ["created"]
+
+
+@contextmanager
+def posted(function: FunctionProcess, body: bytes, times: int) -> Iterator[list[socket.socket]]:
+    """Post without waiting for the answers."""
+    host, port = function.url.removeprefix("http://").split(":")
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    connections = []
+    try:
+        for _ in range(times):
+            connections.append(socket.create_connection((host, int(port)), timeout=30))
+            connections[-1].sendall(head + body)
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def await_refusal(function: FunctionProcess) -> None:
+    """Wait until all places are taken; a wrong method never takes one."""
+    until(lambda: post(function.url, b"not JSON").status == 503)
+
+
+def await_taken(function: FunctionProcess, notification: object) -> Response:
+    """Post until there is a place again: those that hung are being told 503."""
+    found: list[Response] = []
+    until(lambda: found.append(post(function.url, notification)) or found[-1].status == 200)
+    return found[-1]
+
+
+def until(condition: object, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+
+
+class TestTwoProcesses:
+    """Two pods of one revision, or of two: what they share is the name of the Job."""
+
+    @pytest.fixture
+    def other(self, door: str, tmp_path: Path, proxy_kubeconfig: Path) -> Iterator[FunctionProcess]:
+        with running(door, tmp_path / "other.log", proxy_kubeconfig) as process:
+            yield process
+            assert "Traceback" not in process.log.read_text()
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            pytest.param(always(Delay(0.05)), id="the API takes 50 ms"),
+            pytest.param(first(40, Reset(after_storing=True), creating), id="cut after storing"),
+            pytest.param(first(40, Reset(), creating), id="cut before storing"),
+            pytest.param(first(40, QUOTA_CONFLICT, creating), id="quota conflicts"),
+        ],
+    )
+    def test_fifty_identical_notifications_of_five_alerts_make_five_jobs(
+        self,
+        proxied: FunctionProcess,
+        other: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+        rule: object,
+    ) -> None:
+        definition = define(alertname)
+        notification = notification_json(*(firing(alertname, pod=f"web-{n}") for n in range(5)))
+        urls = [proxied.url, other.url] * 25
+
+        with proxy.playing(rule), ThreadPoolExecutor(50) as pool:
+            responses = list(pool.map(lambda url: post(url, notification), urls))
+
+        assert {response.status for response in responses} == {200}
+        words = [word for response in responses for word in response.words]
+        assert set(words) <= {"created", "exists"}
+        assert len(kube.jobs(definition)) == 5
+
+
+class TestStopping:
+    """What a request in flight meets when its pod is told to stop."""
+
+    def test_a_request_in_flight_is_finished_or_settled_by_its_retry(
+        self,
+        door: str,
+        tmp_path: Path,
+        proxy: FaultProxy,
+        proxy_kubeconfig: Path,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        if door == "func" and sys.version_info < (3, 12):
+            pytest.skip("func-python cuts requests off before Python 3.12; see the next test")
+        definition = define(alertname)
+        notification = notification_json(firing(alertname))
+
+        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
+            seconds = 4 if door == "func" else 1  # func-python used to give up after three
+            response = stop_in_flight(process, proxy, notification, seconds)
+            code = process.wait()
+
+        assert (response.status, response.words) == (200, ["created"])
+        assert code == 0
+        assert len(kube.jobs(definition)) == 1
+
+    def test_where_func_python_cuts_it_off_the_retry_settles_it(
+        self,
+        door: str,
+        tmp_path: Path,
+        proxy: FaultProxy,
+        proxy_kubeconfig: Path,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        if door != "func" or sys.version_info >= (3, 12):
+            pytest.skip("only func-python before Python 3.12 cuts requests off")
+        definition = define(alertname)
+        notification = notification_json(firing(alertname))
+
+        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
+            cut_off = stop_in_flight(process, proxy, notification, seconds=4)
+            process.wait()
+        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
+            retried = post(process.url, notification)
+
+        assert cut_off.status == 500, "which Alertmanager and Knative retry"
+        assert retried.status == 200
+        assert len(kube.jobs(definition)) == 1
+
+    def test_a_process_killed_between_storing_and_answering_makes_no_second_job(
+        self,
+        door: str,
+        tmp_path: Path,
+        proxy: FaultProxy,
+        proxy_kubeconfig: Path,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        definition = define(alertname)
+        notification = notification_json(*(firing(alertname, pod=f"web-{n}") for n in range(3)))
+        body = json.dumps(notification).encode()
+
+        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
+            hanging = always(Hang(), lambda request: b"web-2" in request.body)
+            with proxy.playing(hanging), posted(process, body, 1):
+                until(lambda: len(kube.jobs(definition)) == 2)
+        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
+            response = post(process.url, notification)
+
+        assert sorted(response.words) == ["created", "exists", "exists"]
+        assert len(kube.jobs(definition)) == 3
+
+
+def stop_in_flight(
+    process: FunctionProcess, proxy: FaultProxy, notification: object, seconds: float
+) -> Response:
+    """Ask the process to stop while the API server is `seconds` slow with the create."""
+    found: list[Response] = []
+    sender = threading.Thread(target=lambda: found.append(post(process.url, notification)))
+    while proxy.hanging.acquire(blocking=False):
+        pass
+    with proxy.playing(first(1, Delay(seconds), creating)):
+        sender.start()
+        assert proxy.hanging.acquire(timeout=10)
+        process.terminate()
+        sender.join(timeout=30)
+    return found[0]
+
+
+class TestStarting:
+    @pytest.mark.parametrize(
+        ("name", "text", "expected"),
+        [
+            ("KUBECONFIG", "", "set KUBECONFIG, or run it in a pod"),
+            ("KUBECONFIG", "/nowhere/kubeconfig", "/nowhere/kubeconfig"),
+            ("OPENFERO_STRICT", "perhaps", "OPENFERO_STRICT is 'perhaps': must be true or false"),
+            ("OPENFERO_LOG_LEVEL", "LOUD", "OPENFERO_LOG_LEVEL"),
+            ("OPENFERO_JOBS_NAMESPACE", "Not A Name", "OPENFERO_JOBS_NAMESPACE"),
+        ],
+    )
+    def test_a_bad_setting_ends_the_process_with_one_line(
+        self, door: str, kubeconfig: Path, name: str, text: str, expected: str
+    ) -> None:
+        environ = {"KUBECONFIG": str(kubeconfig), name: text}
+        port = free_port()
+
+        ended = subprocess.run(
+            command(door, port),
+            cwd=ROOT,
+            env=environment(door, port, **environ),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+        assert ended.returncode == 1
+        [line] = [line for line in ended.stderr.splitlines() if not line.startswith("INFO:")]
+        assert line.startswith("openfero: ")
+        assert expected in line
+
+    def test_the_first_line_names_version_cluster_and_namespace(
+        self, proxied: FunctionProcess, proxy: FaultProxy
+    ) -> None:
+        started = next(json.loads(line) for line in proxied.lines() if line.startswith("{"))
+
+        assert started["event"] == "started"
+        assert started["cluster"] == proxy.url
+        assert started["namespace"] == "openfero-jobs"
+
+    def test_every_line_of_ours_is_json(self, proxied: FunctionProcess) -> None:
+        ours = [line for line in proxied.lines() if line.startswith("{")]
+
+        assert {json.loads(line)["event"] for line in ours} <= {"started", "alert", "refused"}
+
+
+@pytest.fixture(scope="module")
+def token_file(folder: Path) -> Path:
+    return folder / "tokens"
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    door: str, folder: Path, kubeconfig: Path, token_file: Path
+) -> Iterator[FunctionProcess]:
+    log = folder / f"{door}-guarded.log"
+    with running(door, log, kubeconfig, OPENFERO_TOKEN_FILE=str(token_file)) as process:
+        yield process
+
+
+class TestToken:
+    @pytest.mark.parametrize("token", ["first", "second"])
+    def test_each_token_of_the_file_opens(
+        self, guarded: FunctionProcess, token_file: Path, token: str
+    ) -> None:
+        token_file.write_text("first\n\n  second \n")
+
+        response = post(guarded.url, notification_json(), authorization=f"Bearer {token}")
+
+        assert response.status == 200
+
+    @pytest.mark.parametrize(
+        "authorization", ["", "Bearer", "Bearer wrong", "Bearer firs", "Basic first", "first"]
+    )
+    def test_anything_else_is_401_and_is_not_repeated_anywhere(
+        self, guarded: FunctionProcess, token_file: Path, authorization: str
+    ) -> None:
+        token_file.write_text("first\n")
+
+        response = post(guarded.url, notification_json(), authorization=authorization)
+
+        assert (response.status, response.headers["www-authenticate"]) == (401, "Bearer")
+        assert "wrong" not in response.text + guarded.log.read_text()
+
+    def test_a_new_token_counts_without_a_restart(
+        self, guarded: FunctionProcess, token_file: Path
+    ) -> None:
+        token_file.write_text("third\n")
+
+        old = post(guarded.url, notification_json(), authorization="Bearer first")
+        new = post(guarded.url, notification_json(), authorization="Bearer third")
+
+        assert (old.status, new.status) == (401, 200)
+
+    @pytest.mark.parametrize("content", [None, "", "\n  \n"])
+    def test_a_file_without_a_token_closes_the_door_until_it_is_mended(
+        self, guarded: FunctionProcess, token_file: Path, content: str | None
+    ) -> None:
+        token_file.unlink(missing_ok=True)
+        if content is not None:
+            token_file.write_text(content)
+
+        closed = post(guarded.url, notification_json(), authorization="Bearer ")
+        token_file.write_text("first\n")
+        mended = post(guarded.url, notification_json(), authorization="Bearer first")
+
+        assert (closed.status, mended.status) == (503, 200)
+        assert "token file" in closed.text
+
+    def test_health_needs_no_token(self, guarded: FunctionProcess) -> None:
+        assert get(f"{guarded.url}/health/readiness").status == 200
+
+
+def test_strict_refuses_a_misplaced_field(
+    door: str, tmp_path: Path, kubeconfig: Path, define: Define, alertname: str
+) -> None:
+    manifest = a_manifest()
+    manifest["spec"]["template"]["labels"] = {"app": "openfero"}
+    define(alertname, manifest=manifest)
+
+    with running(door, tmp_path / "log", kubeconfig, OPENFERO_STRICT="true") as process:
+        response = post(process.url, notification_json(firing(alertname)))
+
+    assert response.status == 422
+    assert 'unknown field "spec.template.labels"' in response.text
+
+
+def test_definitions_are_looked_for_in_the_namespace_that_is_set(
+    door: str, tmp_path: Path, kubeconfig: Path, define: Define, alertname: str
+) -> None:
+    define(alertname)
+
+    with running(door, tmp_path / "log", kubeconfig, OPENFERO_JOBS_NAMESPACE="empty") as process:
+        response = post(process.url, notification_json(firing(alertname)))
+
+    assert response.words == ["no-definition"]
