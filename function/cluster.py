@@ -41,7 +41,7 @@ _TOO_MANY_WARNINGS = "the API server has more warnings about the manifest than c
 
 @dataclass(frozen=True)
 class Creation:
-    """The Job is there: made just now or before, and what was said about its manifest."""
+    """The Job is there: certainly made just now, or before; and what was said about it."""
 
     is_new: bool
     warnings: tuple[str, ...] = ()
@@ -83,9 +83,9 @@ class Cluster:
         try:
             return self._create(job, self._validation, deadline)
         except _UnreadableHeaders:
-            # The Job may have been made all the same; nothing but a look can tell.
+            # The Job may have been made all the same, now or before; only a look can tell.
             if self._exists(job, deadline):
-                return Creation(is_new=True, warnings=(_TOO_MANY_WARNINGS,))
+                return Creation(is_new=False, warnings=(_TOO_MANY_WARNINGS,))
             if self._validation == "Strict":
                 raise
         return self._create(job, "Ignore", deadline)

@@ -6,6 +6,7 @@ any two readers would read alike is refused.
 
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,12 +45,13 @@ def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
     if media_type == _STRUCTURED:
         return Envelope(_structured_data(headers, body), is_event=True)
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise _unsupported(f"content type {media_type}: send application/json")
+        raise _unsupported(f"content type {media_type[:100]}: send application/json")
     # Not the SDK's is_structured(): to it, whatever has no ce- header is structured.
     is_event = any(name.startswith("ce-") for name in headers)
     data = _read_json(body)
     if is_event:
-        _check_event(headers, body)
+        # Without a body, in which the SDK would look for what the headers lack.
+        _check_event(headers, b"")
     return Envelope(data, is_event)
 
 
@@ -72,9 +74,12 @@ def _structured_data(headers: Mapping[str, str], body: bytes) -> Any:
 def _check_event(headers: Mapping[str, str], body: bytes) -> None:
     """Let the SDK judge the attributes; its reading of the data is not strict enough."""
     try:
-        from_http(dict(headers), body, data_unmarshaller=lambda data: data)
+        event = from_http(dict(headers), body, data_unmarshaller=lambda data: data)
     except Exception as exc:  # the SDK lets out whatever its own parsing meets
-        raise bad_request(f"not a CloudEvent: {exc}") from exc
+        raise bad_request(f"not a CloudEvent: {exc}"[:200]) from exc
+    for name in ("id", "source", "type", "specversion"):
+        if not isinstance(event[name], str) or not event[name]:
+            raise bad_request(f"not a CloudEvent: {name} must be a text")
 
 
 def _decode_base64(text: Any) -> bytes:
@@ -90,6 +95,7 @@ def _read_json(body: bytes) -> Any:
             body.decode("utf-8-sig"),
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except RecursionError as exc:
         raise bad_request("not JSON that can be read: nested too deep") from exc
@@ -103,6 +109,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return result
+
+
+def _finite(digits: str) -> float:
+    """Refuse what would become an infinity, which no JSON can hold."""
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits[:20]} is too large")
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

@@ -53,14 +53,18 @@ def alert_file(alert: Alert, notification: Notification, warnings: Warnings) -> 
 
 
 def _cut_file(content: dict[str, Any], alert: Alert) -> str:
-    """Halve the longest values until the file fits; names alone can be too long, too."""
-    longest = MAX_FILE
-    while longest:
+    """Halve the longest values until the file fits; the names alone can be too long, too."""
+    kept = {
+        "status": alert.status,
+        "startsAt": alert.starts_at[:64],
+        "fingerprint": alert.fingerprint[:64],
+    }
+    if _size(_json(_shortened(content, 1) | kept)) > MAX_FILE:
+        return _json({"labels": {"alertname": alert.name[:1024]}} | kept)
+    longest = MAX_FILE // 2
+    while _size(text := _json(_shortened(content, longest) | kept)) > MAX_FILE:
         longest //= 2
-        text = _json(_shortened(content, longest))
-        if _size(text) <= MAX_FILE:
-            return text
-    return _json({"status": alert.status, "labels": {"alertname": alert.name[:1024]}})
+    return text
 
 
 def _shortened(value: Any, longest: int) -> Any:
@@ -129,6 +133,7 @@ def _escaped(name: str, value: str, warnings: Warnings) -> str:
 
 
 def tell_containers(pod: dict[str, Any], values: dict[str, str], warnings: Warnings) -> None:
+    """Give every container and init container of a pod the variables and the file."""
     where = "spec.template.spec"
     volumes = _children(pod, "volumes", where)
     volume = _free_name({str(volume.get("name")) for volume in volumes})

@@ -81,7 +81,7 @@ def build_job(
     metadata["namespace"] = namespace
     _keep_a_day(spec, warnings)
     text = alert_file(alert, notification, warnings)
-    _child(template_metadata, "annotations", "")[FILE_ANNOTATION] = text
+    template_metadata["annotations"][FILE_ANNOTATION] = text
     tell_containers(pod, variables(alert, notification, definition, warnings), warnings)
     _check_size(job)
     return job, warnings

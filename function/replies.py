@@ -81,12 +81,16 @@ def read_reply(status: int, body: bytes, warnings: list[str]) -> Reply:
     return Reply(
         status,
         content if isinstance(content, dict) else {},
-        tuple(_warning(header) for header in warnings),
+        tuple(text for header in warnings for text in _texts(header)),
     )
 
 
-def _warning(header: str) -> str:
-    """Return the text of a Warning header, which is UTF-8 that was read as latin-1."""
-    match = _WARNING.match(header)
-    text = re.sub(r"\\(.)", r"\1", match[1]) if match else header
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+def _texts(header: str) -> list[str]:
+    """Return the texts of a Warning header; a proxy may fold several into one.
+
+    They are UTF-8 that was read as latin-1.
+    """
+    quoted = [re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(header)]
+    return [
+        text.encode("latin-1", "replace").decode("utf-8", "replace") for text in quoted or [header]
+    ]

@@ -44,7 +44,7 @@ class Settings:
             jobs_namespace=_namespace(environ.get("OPENFERO_JOBS_NAMESPACE", "")),
             strict=_switch("OPENFERO_STRICT", environ),
             token_file=environ.get("OPENFERO_TOKEN_FILE", ""),
-            log_level=_log_level(environ.get("OPENFERO_LOG_LEVEL", "INFO")),
+            log_level=_log_level(environ.get("OPENFERO_LOG_LEVEL") or "INFO"),
             kubeconfig=environ.get("KUBECONFIG", ""),
         )
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from function.alerts import read_notification
 from function.errors import Refused
 from function.log import log
-from function.outcomes import Answer, answer, refusal, text
+from function.outcomes import MAX_MESSAGE, Answer, answer, one_line, refusal, text
 from function.settle import Settler
 
 PATHS = ("/", "/alerts")
@@ -69,7 +69,7 @@ class Webhook:
         if self._token_file:
             _check_token(self._token_file, headers)
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > MAX_BODY:
+        if length.isdecimal() and int(length[:10]) > MAX_BODY:
             raise _too_large()
         return None
 
@@ -171,5 +171,6 @@ def _unavailable(message: str) -> Refused:
 
 
 def _refuse(refused: Refused) -> Answer:
-    log.warning("refused", extra={"fields": {"code": refused.status, "reason": str(refused)}})
+    fields = {"code": refused.status, "reason": one_line(str(refused), MAX_MESSAGE)}
+    log.warning("refused", extra={"fields": fields})
     return refusal(refused)

@@ -42,8 +42,10 @@ class Kube:
         """The Jobs that were made for a definition of up to 63 characters."""
         return self.list("jobs", f"openfero.io/definition={definition}")
 
-    def patch(self, resource: str, name: str, content: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("PATCH", self._path(resource, name), content)
+    def patch(
+        self, resource: str, name: str, content: dict[str, Any], *subresource: str
+    ) -> dict[str, Any]:
+        return self._ask("PATCH", self._path(resource, name, *subresource), content)
 
     def delete(self, resource: str, name: str) -> None:
         self._ask("DELETE", f"{self._path(resource, name)}?propagationPolicy=Background")

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from function_process import ROOT
 
+pytestmark = pytest.mark.setup
+
 # func 1.22 and later pin this; older ones take 0.7.0, or whatever is newest.
 FUNC_PYTHON = "func-python==0.8.1"
 

@@ -26,6 +26,8 @@ from make import (
 )
 from wire import Response, get, post, request
 
+pytestmark = pytest.mark.every_server
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -137,6 +139,20 @@ class TestOneAlertOneJob:
 
         assert response.words == ["exists", "created"]
         assert pods_of(kube, definition) == ["known", "new"]
+
+    def test_a_repeat_after_the_job_has_ended_does_not_run_it_again(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        definition = define(alertname)
+        notification = notification_json(firing(alertname))
+        name = post(function, notification).outcomes[0]["job"]
+        end = {"type": "Complete", "status": "True", "lastTransitionTime": "2026-11-24T08:00:00Z"}
+        kube.patch("jobs", name, {"status": {"conditions": [end]}}, "status")
+
+        response = post(function, notification)
+
+        assert response.words == ["exists"]
+        assert len(kube.jobs(definition)) == 1
 
     def test_an_alert_that_fires_again_later_gets_another_job(
         self, function: str, kube: Kube, define: Define, alertname: str
@@ -500,6 +516,10 @@ class TestRequests:
 
         assert_one_line(response, 404, "/alerts")
 
+    @pytest.mark.parametrize("path", ["/metrics", "/alertStore", "/api/alerts", "/api/jobs"])
+    def test_nothing_can_be_read_from_it(self, function: str, path: str) -> None:
+        assert get(function + path).status == 404
+
     @pytest.mark.parametrize("probe", ["liveness", "readiness"])
     def test_health_is_answered(self, function: str, probe: str) -> None:
         assert get(f"{function}/health/{probe}").status == 200
@@ -577,7 +597,7 @@ class TestRequests:
     def test_a_body_without_end_is_cut_off(self, function: str) -> None:
         chunks = (b" " * 65536 for _ in range(100_000))
 
-        with pytest.raises(OSError):
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
             request("POST", function, chunks, JSON)
 
         assert get(f"{function}/health/readiness").status == 200

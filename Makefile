@@ -1,0 +1,74 @@
+# The commands that people type here; `make` alone lists them.
+
+PYTHON ?= python3
+PORT   ?= 8080
+
+# Two servers, two environments: no single one can hold both.
+FF   := .venv/functions-framework
+FUNC := .venv/func
+
+# What pyproject.toml calls extras.
+FF_TO_RUN    := functions-framework,local
+FF_TO_TEST   := $(FF_TO_RUN),test,check
+FUNC_TO_TEST := func,test
+
+# A stamp says what is installed; its name changes with the content of pyproject.toml.
+CONTENT := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
+TO_RUN  := to-run-$(CONTENT)
+TO_TEST := to-test-$(CONTENT)
+
+.DEFAULT_GOAL := help
+# One environment is not installed into twice at the same time.
+.NOTPARALLEL:
+.PHONY: help run test check clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(FF)/$(TO_RUN) ## Post an alert, see its Job: the function on this machine, without a cluster
+	@$(FF)/bin/python -m function.local.demo --port $(PORT)
+
+test: check $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Check the code and run the whole suite with both servers
+	@$(FF)/bin/python tests/run_both.py $(ARGS)
+
+check: $(FF)/$(TO_TEST) ## Check format, style and types
+	@$(FF)/bin/ruff format --check function tests
+	@$(FF)/bin/ruff check function tests
+	@$(FF)/bin/mypy
+
+clean: ## Remove what was installed and cached
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(FF)/$(TO_RUN):
+	$(call install,$(FF),$(FF_TO_RUN))
+
+$(FF)/$(TO_TEST):
+	$(call install,$(FF),$(FF_TO_TEST))
+	@touch $(FF)/$(TO_RUN)
+
+$(FUNC)/$(TO_TEST):
+	$(call install,$(FUNC),$(FUNC_TO_TEST))
+
+# $(call install,FOLDER,EXTRAS): the project with these extras. The stamp comes last, and
+# an older one goes first, for what it says ends here.
+define install
+	$(if $(wildcard $(1)/bin/pip),,$(check_python))
+	@echo "Installing the project with [$(2)] into $(1), once; it takes a moment"
+	@test -x $(1)/bin/pip || $(PYTHON) -m venv --clear $(1)
+	@rm -f $(1)/to-*
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]'
+	@touch $@
+endef
+
+# Questions that any Python understands, so that an old one can be told.
+version = $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2> /dev/null)
+too_old = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 11))' && echo yes)
+no_venv = $(shell $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || echo yes)
+command = make $(or $(MAKECMDGOALS),run)
+
+define check_python
+$(if $(version),,$(error There is no $(PYTHON): install Python 3.11 or newer, or name one: $(command) PYTHON=python3.12))
+$(if $(too_old),$(error Python 3.11 or newer is needed, and $(PYTHON) is $(version): $(command) PYTHON=python3.12))
+$(if $(no_venv),$(error $(PYTHON) cannot make a virtual environment: apt-get install python3-venv))
+endef

@@ -1,0 +1,96 @@
+"""What `make` says to someone whose Python will not do, and how `make test` counts."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from function_process import ROOT
+from run_both import count
+
+pytestmark = pytest.mark.setup
+
+MAKE = shutil.which("make") or "make"
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+def a_python(folder: Path, answers: str) -> Path:
+    """Return an interpreter that only knows these answers, by what it is asked (sh's case)."""
+    path = folder / "python3"
+    path.write_text(f'#!/bin/sh\ncase "$2" in {answers} esac\n')
+    path.chmod(0o755)
+    return path
+
+
+def make(folder: Path, goal: str, python: Path) -> subprocess.CompletedProcess[str]:
+    """Run make in a folder with nothing but the Makefile and what it reads."""
+    for name in "Makefile", "pyproject.toml":
+        shutil.copy(ROOT / name, folder)
+    command = [MAKE, "--no-print-directory", goal, f"PYTHON={python}"]
+    environ = {"PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], text: str) -> None:
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert done.returncode != 0
+    assert text in line
+
+
+@needs_make
+class TestBeforeAnythingIsInstalled:
+    @pytest.mark.parametrize("goal", ["run", "test", "check"])
+    def test_a_python_that_is_too_old_is_named_with_what_to_type(
+        self, tmp_path: Path, goal: str
+    ) -> None:
+        python = a_python(tmp_path, "*sys.exit*) exit 0;; *print*) echo 3.9.18;;")
+
+        assert_one_line(
+            make(tmp_path, goal, python),
+            f"Python 3.11 or newer is needed, and {python} is 3.9.18: make {goal} PYTHON=python3.12",
+        )
+        assert not (tmp_path / ".venv").exists()
+
+    def test_a_python_without_venv_says_what_to_install(self, tmp_path: Path) -> None:
+        python = a_python(tmp_path, "*print*) echo 3.11.2;; *) exit 1;;")
+
+        assert_one_line(make(tmp_path, "run", python), "apt-get install python3-venv")
+
+    def test_no_python_at_all_says_what_to_install(self, tmp_path: Path) -> None:
+        assert_one_line(make(tmp_path, "run", tmp_path / "none"), "install Python 3.11 or newer")
+
+    def test_a_failed_installation_shows_why_and_leaves_no_stamp(self, tmp_path: Path) -> None:
+        venv = (
+            'mkdir -p "$4/bin"; echo "echo no such package >&2; exit 1" > "$4/bin/python";'
+            ' chmod +x "$4/bin/python";;'
+        )
+        python = a_python(tmp_path, f"*print*) echo 3.11.2;; *sys.exit*) exit 1;; venv) {venv}")
+
+        done = make(tmp_path, "run", python)
+
+        assert done.returncode != 0
+        assert "no such package" in done.stderr
+        assert not list(tmp_path.glob(".venv/*/to-*"))
+
+    def test_make_alone_lists_every_command(self, tmp_path: Path) -> None:
+        commands = (ROOT / "Makefile").read_text().partition(".PHONY: ")[2].partition("\n")[0]
+
+        listed = make(tmp_path, "help", tmp_path / "none").stdout.splitlines()
+
+        assert [line.split()[1] for line in listed] == commands.split()
+        assert all(len(line.split()) > 2 for line in listed)
+
+
+class TestTheSumOfTheSuites:
+    def test_each_test_counts_once_by_what_became_of_it(self, tmp_path: Path) -> None:
+        report = tmp_path / "report.xml"
+        report.write_text(
+            "<testsuites><testsuite><testcase/><testcase/><testcase><skipped/></testcase>"
+            "<testcase><failure/></testcase><testcase><error/></testcase></testsuite></testsuites>"
+        )
+
+        assert count(report) == {"passed": 2, "skipped": 1, "failed": 2}
+
+    def test_a_suite_that_leaves_no_report_has_failed(self, tmp_path: Path) -> None:
+        assert count(tmp_path / "none.xml") == {"failed": 1}
