@@ -1,14 +1,12 @@
 """The API server's rules for Jobs, without a server."""
 
 import copy
-import json
 from typing import Any
 
 import pytest
 from local.client import build_job
 
 from function.local.findings import Kind
-from function.local.make_fields import TABLE, build_table, read_definitions
 from function.local.rules import check_job
 
 POD = "spec.template.spec"
@@ -228,19 +226,3 @@ def test_all_is_found_at_once() -> None:
         ("INVALID", "spec.parallelism"),
         ("INVALID", f"{MAIN}.image"),
     ]
-
-
-def test_the_table_is_what_its_generator_makes_of_the_definitions() -> None:
-    pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not here")
-    assert json.loads(TABLE.read_text("utf-8")) == build_table(read_definitions("1.37.0"))
-
-
-@pytest.mark.parametrize("field", ["labels", "bogus"])
-def test_an_independent_schema_knows_the_same_fields(field: str) -> None:
-    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not here")
-    job = build_job()
-    validate.validate(job, "1.37.0", strict=True)
-    job["spec"]["template"][field] = {}
-    with pytest.raises(validate.ValidationError):
-        validate.validate(job, "1.37.0", strict=True)
-    assert said(job, Kind.UNKNOWN) == [f'unknown field "spec.template.{field}"']
