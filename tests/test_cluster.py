@@ -64,6 +64,7 @@ def settle(cluster: Cluster, define: Define, alertname: str) -> Settle:
     def settle(seconds: float = 0.2, **labels: str) -> Outcome:
         notification = a_notification(an_alert(alertname, **labels))
         [outcome] = settler.settle(notification, time.monotonic() + seconds)
+        assert "defect" not in outcome.message
         return outcome
 
     return settle

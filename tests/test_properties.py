@@ -14,6 +14,7 @@ from function.definitions import definition_name, read_manifest
 from function.errors import Broken, Refused
 from function.injection import MAX_FILE, MAX_VALUE
 from function.jobs import build_job
+from function.local.rules import check_job
 from function.manifests import read_yaml
 from function.outcomes import Kind, Outcome, answer, one_line
 from function.replies import read_reply
@@ -377,6 +378,13 @@ def test_no_volume_and_no_variable_of_ours_is_there_twice(manifest, alert):
     ours = [v["name"] for v in env if v["name"].startswith("OPENFERO_")]
     ours += [v["name"] for v in pod["volumes"] if v["name"].startswith("openfero-alert")]
     assert len(ours) == len(set(ours))
+
+
+@given(alert=alerts())
+def test_the_api_finds_nothing_wrong_with_what_is_added(alert):
+    job = job_of(alert)
+
+    assert job is None or check_job(json.loads(json.dumps(job))) == []
 
 
 @given(manifest=JSON)
