@@ -232,17 +232,17 @@ def public_names(path: Path) -> list[ast.AST]:
     return found
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_public_names_have_docstrings(module):
+@pytest.mark.parametrize("path", PATHS, ids=where)
+def test_public_names_have_docstrings(path):
     undocumented = [
-        getattr(node, "name", module)
-        for node in public_names(MODULES[module])
+        getattr(node, "name", where(path))
+        for node in public_names(path)
         if not ast.get_docstring(node)
     ]
 
     assert undocumented == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_is_short_enough_to_be_read_at_once(module):
-    assert len(MODULES[module].read_text().splitlines()) <= LONGEST
+@pytest.mark.parametrize("path", PATHS, ids=where)
+def test_a_module_is_short_enough_to_be_read_at_once(path):
+    assert len(path.read_text().splitlines()) <= LONGEST

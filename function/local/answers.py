@@ -1,32 +1,38 @@
 """One request to one answer: the embedded API without its socket.
 
-Puts together what the other modules know: path, body, verb, table. Knows neither
+Puts together what the other modules know: request, path, verb, table. Knows neither
 sockets nor threads; a watch is an answer whose body is still being made. Strategic
 patches and server-side apply are treated as merge patches: lists are replaced whole,
 and fields have no owners.
 """
 
 import hmac
-import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from function.local.admission import merge, without_directives
-from function.local.bodies import read_body
 from function.local.discovery import build_documents
 from function.local.kubelet import write_log
-from function.local.resources import JOBS, Resource
+from function.local.messages import (
+    BODY_LIMIT,
+    Answer,
+    Query,
+    Request,
+    read_delete_options,
+    read_manifest,
+    read_number,
+    read_options,
+    read_selectors,
+)
+from function.local.resources import JOBS
 from function.local.routes import Target, find_target, find_verb
-from function.local.selectors import Predicate, read_field_selector, read_label_selector
+from function.local.selectors import Predicate
 from function.local.statuses import (
     Refusal,
     Unreadable,
     deleted,
-    malformed,
     missing,
     no_such_method,
     not_allowed,
@@ -37,17 +43,14 @@ from function.local.statuses import (
 )
 from function.local.store import Store
 from function.local.tables import build_table
-from function.local.verbs import Options, Verbs, merged_with
+from function.local.verbs import Verbs, merged_with
 from function.local.watching import Watch
 
-BODY_LIMIT = 3 * 1024 * 1024
-"""Bytes of a request's body, as for a real API server."""
 REQUESTS_KEPT = 10_000
 USER = "openfero-local"
 WATCH_SECONDS = 1800
 
 Manifest = dict[str, Any]
-Query = Mapping[str, str]
 Permission = Callable[[str, str, str, str], bool]
 """Plays RBAC: whether (verb, group, plural or plural/subresource, namespace) is allowed."""
 
@@ -59,39 +62,6 @@ _ORPHANS = (
     "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
     "suppress this warning"
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What came in; header names are lower case, `target` is path and query."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-    @property
-    def path(self) -> str:
-        """The path without the query."""
-        return urlsplit(self.target).path
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query; of a parameter that is given twice, the last one."""
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes out: an object, a text, or the events of a watch as they happen.
-
-    Among the events may be None: nothing happened for a while, look whether the client
-    still listens.
-    """
-
-    status: HTTPStatus
-    content: Manifest | str | Iterator[Manifest | None]
-    warnings: list[str] = field(default_factory=list)
 
 
 class Answering:
@@ -142,7 +112,7 @@ class Answering:
     def _review(self, request: Request) -> Answer:
         if request.method != "POST":
             raise no_such_method()
-        review = _read_manifest(request)
+        review = read_manifest(request)
         asked = (review.get("spec") or {}).get("resourceAttributes") or {}
         what = [asked.get(key, "") for key in ("verb", "group", "resource", "namespace")]
         status = {"allowed": self.allowed(*what)}
@@ -162,31 +132,31 @@ class Answering:
         found = self.verbs.get(target.resource, target.namespace, target.name)
         if target.subresource == "log":
             return Answer(HTTPStatus.OK, write_log(found, query.get("container", "")))
-        if not _wants_table(request):
+        if not request.wants_table:
             return Answer(HTTPStatus.OK, found)
         metadata = {"resourceVersion": found["metadata"]["resourceVersion"]}
         return Answer(HTTPStatus.OK, _table(target, [found], metadata, query))
 
     def _list(self, request: Request, target: Target, query: Query) -> Answer:
-        wanted, limit = _read_selectors(target.resource, query), _number(query, "limit")
+        wanted, limit = read_selectors(target.resource, query), read_number(query, "limit")
         after = query.get("continue", "")
         found = self.verbs.select(target.resource, target.namespace, wanted, limit, after)
-        if _wants_table(request):
+        if request.wants_table:
             found = _table(target, found["items"], found["metadata"], query)
         return Answer(HTTPStatus.OK, found)
 
     def _create(self, request: Request, target: Target, query: Query) -> Answer:
-        options, body = _read_options(query), _read_manifest(request)
+        options, body = read_options(query), read_manifest(request)
         created, warnings = self.verbs.create(target.resource, target.namespace, body, options)
         return Answer(HTTPStatus.CREATED, created, warnings)
 
     def _update(self, request: Request, target: Target, query: Query) -> Answer:
-        body = _read_manifest(request)
+        body = read_manifest(request)
         return self._change(target, lambda old: body, query)
 
     def _patch(self, request: Request, target: Target, query: Query) -> Answer:
         type_ = request.headers.get("content-type", "").split(";")[0]
-        patch = _read_manifest(request)
+        patch = read_manifest(request)
         if type_ == "application/strategic-merge-patch+json":
             patch = without_directives(patch)
         elif type_ == "application/apply-patch+yaml":
@@ -209,17 +179,17 @@ class Answering:
             if target.subresource:
                 raise missing(target.resource, target.name)
             named = merge(manifest, {"metadata": {"name": target.name}})
-            created, warnings = self.verbs.create(*place, named, _read_options(query))
+            created, warnings = self.verbs.create(*place, named, read_options(query))
         return Answer(HTTPStatus.CREATED, created, warnings)
 
     def _change(self, target: Target, build: Callable[[Manifest], Any], query: Query) -> Answer:
         place = target.resource, target.namespace, target.name
-        options = _read_options(query)
+        options = read_options(query)
         changed, warnings = self.verbs.update(*place, build, options, target.subresource)
         return Answer(HTTPStatus.OK, changed, warnings)
 
     def _delete(self, request: Request, target: Target, query: Query) -> Answer:
-        options = _read_delete_options(request, query)
+        options = read_delete_options(request, query)
         warnings = []
         if target.resource is JOBS and not options.get("propagationPolicy"):
             # As batch/v1 has it, unlike every other kind.
@@ -229,8 +199,8 @@ class Answering:
         return Answer(HTTPStatus.OK, old if ending else deleted(target.resource, old), warnings)
 
     def _deletecollection(self, request: Request, target: Target, query: Query) -> Answer:
-        options = _read_delete_options(request, query)
-        wanted = _read_selectors(target.resource, query)
+        options = read_delete_options(request, query)
+        wanted = read_selectors(target.resource, query)
         with self.verbs.store.lock:
             found = self.verbs.select(target.resource, target.namespace, wanted)
             for each in found["items"]:
@@ -239,52 +209,18 @@ class Answering:
         return Answer(HTTPStatus.OK, found)
 
     def _watch(self, request: Request, target: Target, query: Query) -> Answer:
-        wanted = _in_namespace(target.namespace, _read_selectors(target.resource, query))
+        wanted = _in_namespace(target.namespace, read_selectors(target.resource, query))
         watch = Watch(
             resource=target.resource,
             wanted=wanted,
-            revision=_number(query, "resourceVersion"),
-            seconds=_number(query, "timeoutSeconds") or WATCH_SECONDS,
+            revision=read_number(query, "resourceVersion"),
+            seconds=read_number(query, "timeoutSeconds") or WATCH_SECONDS,
             initial=query.get("sendInitialEvents") == "true",
         )
         events = watch.open(self.verbs.store)
-        if _wants_table(request):
+        if request.wants_table:
             events = (_tabled(event, target, query) for event in events)
         return Answer(HTTPStatus.OK, events)
-
-
-def _read_manifest(request: Request) -> Manifest:
-    body = read_body(request.body, request.headers.get("content-type", ""))
-    if not isinstance(body, dict):
-        raise malformed("the object provided is unrecognized: it must be an object with a kind")
-    return body
-
-
-def _read_options(query: Query) -> Options:
-    return Options(query.get("dryRun") == "All", query.get("fieldValidation") or "Warn")
-
-
-def _read_delete_options(request: Request, query: Query) -> Manifest:
-    sent = _read_manifest(request) if request.body else {}
-    named = {key: query[key] for key in ("dryRun", "propagationPolicy") if key in query}
-    return {**sent, **named}
-
-
-def _read_selectors(resource: Resource, query: Query) -> Predicate:
-    by_label = read_label_selector(query.get("labelSelector", ""))
-    by_field = read_field_selector(resource, query.get("fieldSelector", ""))
-    return lambda manifest: by_label(manifest) and by_field(manifest)
-
-
-def _number(query: Query, name: str) -> int:
-    try:
-        return int(query.get(name) or 0)
-    except ValueError:
-        raise malformed(f"{name}: not a number: {query[name]}") from None
-
-
-def _wants_table(request: Request) -> bool:
-    return "as=Table" in request.headers.get("accept", "")
 
 
 def _table(target: Target, items: list[Manifest], metadata: Manifest, query: Query) -> Manifest:
@@ -301,10 +237,3 @@ def _tabled(event: Manifest | None, target: Target, query: Query) -> Manifest | 
     if event is None or event["type"] in ("BOOKMARK", "ERROR"):
         return event
     return {**event, "object": _table(target, [event["object"]], {}, query)}
-
-
-def encode(content: Manifest | str) -> bytes:
-    """The bytes of an object or text, as they go over the wire."""
-    if isinstance(content, str):
-        return content.encode("utf-8")
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8")

@@ -6,6 +6,7 @@ volumes, so that a newcomer sees what a job gets.
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +30,7 @@ def write_log(pod: Manifest, container: str = "") -> str:
     lines = [HEADLINE, f"image: {chosen.get('image', '')}"]
     for field in "command", "args":
         if chosen.get(field):
-            words = [expand(word, env) for word in chosen[field]]
-            lines.append(f"{field}: {json.dumps(words, ensure_ascii=False)}")
+            lines += _listed(field, [expand(word, env) for word in chosen[field]])
     lines += ["env:", *(f"  {name}={value}" for name, value in env.items())] if env else []
     for path, content in _files(pod, chosen):
         lines += [f"{path}:", content]
@@ -90,6 +90,23 @@ def _no_container(pod: str, name: str, names: list[str]) -> Refusal:
     return malformed(
         f"a container name must be specified for pod {pod}, choose one of: [{choices}]"
     )
+
+
+def _listed(field: str, words: list[str]) -> list[str]:
+    """The words in one line; if one of them has lines of its own, below each other as in YAML."""
+    if not any("\n" in word for word in words):
+        return [f"{field}: {_quoted(words)}"]
+    return [f"{field}:", *(f"- {_block(word)}" for word in words)]
+
+
+def _block(word: str) -> str:
+    if "\n" not in word:
+        return _quoted(word)
+    return "|\n" + textwrap.indent(word.rstrip("\n"), "  ")
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _source(pod: Manifest, source: Manifest) -> str:

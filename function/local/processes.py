@@ -184,5 +184,5 @@ def _held() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    # At once, for whoever reads it through a pipe.
+    """Print a text, at once, for whoever reads it through a pipe."""
     print(text, flush=True)

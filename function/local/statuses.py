@@ -1,6 +1,6 @@
 """The API's refusals: an exception per reason, worded as the API server words it.
 
-Names no HTTP library; `server.py` turns a refusal into an answer.
+Names no HTTP library; `answers.py` turns a refusal into an answer.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Watches: the history of the store as one client sees it who only looks at what he wants.
 
-Knows no HTTP; `answers.py` reads what a watch is asked for, `server.py` sends what it
+Knows no HTTP; `answers.py` reads what a watch is asked for, `sockets.py` sends what it
 yields.
 """
 

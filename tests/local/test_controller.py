@@ -252,6 +252,13 @@ def test_the_log_shows_what_the_job_would_have_got() -> None:
     ]
 
 
+def test_words_of_several_lines_are_shown_as_they_are() -> None:
+    log = write_log(a_pod(args=["if true; then\n  echo 1\nfi\n", "-x"]))
+
+    shown = log[log.index("args:") : log.index('- "-x"')]
+    assert shown.splitlines() == ["args:", "- |", "  if true; then", "    echo 1", "  fi"]
+
+
 def test_variables_build_on_those_before_them_and_on_the_pod() -> None:
     def field(path: str) -> dict[str, Any]:
         return {"fieldRef": {"fieldPath": path}}
