@@ -20,10 +20,16 @@ TO_TEST := to-test-$(CONTENT)
 .DEFAULT_GOAL := help
 # One environment is not installed into twice at the same time.
 .NOTPARALLEL:
-.PHONY: help run test check clean
+.PHONY: help run test check real test-real clean
+
+# A real control plane, compiled once for each go.sum.
+REAL     := .cache/real/$(shell sha256sum tests/real/go.sum | cut -c 1-12)
+COMMANDS := kube-apiserver kube-controller-manager kube-scheduler kubectl
+KUBE     := 1.36.3
+LDFLAGS  := -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=36,-X k8s.io/component-base/version.$(v))
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(FF)/$(TO_RUN) ## Post an alert, see its Job: the function on this machine, without a cluster
 	@$(FF)/bin/python -m function.local.demo --port $(PORT)
@@ -35,6 +41,21 @@ check: $(FF)/$(TO_TEST) ## Check format, style and types
 	@$(FF)/bin/ruff format --check function tests
 	@$(FF)/bin/ruff check function tests
 	@$(FF)/bin/mypy
+
+real: $(REAL)/done ## Compile etcd and Kubernetes for the tests (Go 1.26 or newer, some minutes, once)
+
+test-real: real $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run the suite against a real Kubernetes control plane
+	@$(FF)/bin/python tests/run_both.py --api=real $(ARGS)
+
+$(REAL)/done:
+	$(check_go)
+	@echo "Compiling etcd and Kubernetes $(KUBE) into $(@D), once; it takes some minutes"
+	@mkdir -p $(@D)
+	@cd tests/real && CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(@D)/ \
+	  $(COMMANDS:%=k8s.io/kubernetes/cmd/%)
+	@cd tests/real && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(@D)/etcd \
+	  go.etcd.io/etcd/server/v3
+	@touch $@
 
 clean: ## Remove what was installed and cached
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
@@ -66,6 +87,13 @@ version = $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[
 too_old = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 11))' && echo yes)
 no_venv = $(shell $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || echo yes)
 command = make $(or $(MAKECMDGOALS),run)
+
+go_version = $(shell go env GOVERSION 2> /dev/null)
+go_fits    = $(shell printf '%s\n' go1.26 '$(go_version)' | sort -VC && echo yes)
+
+define check_go
+$(if $(go_fits),,$(error Go 1.26 or newer is needed to compile Kubernetes, and there is $(or $(go_version),none): https://go.dev/dl))
+endef
 
 define check_python
 $(if $(version),,$(error There is no $(PYTHON): install Python 3.11 or newer, or name one: $(command) PYTHON=python3.12))

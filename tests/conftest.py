@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import control_plane
 import pytest
 from function_process import FunctionProcess, doors, running
 from kube import Kube
@@ -29,6 +30,12 @@ Define = Callable[..., str]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--url", help="a running function to send the request suite to")
+    parser.addoption(
+        "--api",
+        choices=["embedded", "real"],
+        default="embedded",
+        help="the Kubernetes API that everything runs against; `make real` compiles the real one",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("door", ["running"] if url else found, scope="session")
 
 
-def write_kubeconfig(path: Path, url: str) -> Path:
+def write_kubeconfig(path: Path, url: str, token: str = "") -> Path:
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -51,7 +58,7 @@ def write_kubeconfig(path: Path, url: str) -> Path:
             }
         ],
         "clusters": [{"name": "test", "cluster": {"server": url}}],
-        "users": [{"name": "test", "user": {}}],
+        "users": [{"name": "test", "user": {"token": token} if token else {}}],
     }
     path.write_text(json.dumps(content))
     return path
@@ -68,7 +75,15 @@ def kubeconfig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
     if request.config.getoption("--url"):
         yield Path(os.environ["KUBECONFIG"])
         return
-    with LocalAPI(namespaces=(NAMESPACE,), controller=False) as api:
+    if request.config.getoption("--api") == "real":
+        real = folder / "control-plane"
+        real.mkdir()
+        with control_plane.running(real) as plane:
+            path = plane.write_kubeconfig(folder / "api.kubeconfig", namespace=NAMESPACE)
+            Kube(str(path)).create_namespace()
+            yield path
+        return
+    with LocalAPI(namespaces=(NAMESPACE,)) as api:
         yield write_kubeconfig(folder / "api.kubeconfig", api.url)
 
 
@@ -94,13 +109,13 @@ def function(
 
 @pytest.fixture(scope="session")
 def proxy(kube: Kube) -> Iterator[FaultProxy]:
-    with FaultProxy(kube.host) as proxy:
+    with FaultProxy(kube.host, kube.authority) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="session")
-def proxy_kubeconfig(folder: Path, proxy: FaultProxy) -> Path:
-    return write_kubeconfig(folder / "proxy.kubeconfig", proxy.url)
+def proxy_kubeconfig(folder: Path, proxy: FaultProxy, kube: Kube) -> Path:
+    return write_kubeconfig(folder / "proxy.kubeconfig", proxy.url, kube.token)
 
 
 @pytest.fixture(scope="session")

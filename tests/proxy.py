@@ -7,6 +7,7 @@ rule looks at each request and returns a fault, or None to hand the request on.
 import http.client
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -110,6 +111,8 @@ class FaultProxy:
     """Listens on loopback; `with` starts and stops it."""
 
     upstream: str
+    authority: str | None = None
+    """The file with the certificate that an https upstream is trusted by."""
     requests: list[Request] = field(default_factory=list)
     hanging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Counts the requests that hang: acquire it once for each that is waited for."""
@@ -160,6 +163,14 @@ class FaultProxy:
             yield
         finally:
             self._server = self._listen(port)
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Return a new connection to the API."""
+        upstream = urlsplit(self.upstream)
+        if upstream.scheme == "http":
+            return http.client.HTTPConnection(upstream.netloc)
+        context = ssl.create_default_context(cafile=self.authority)
+        return http.client.HTTPSConnection(upstream.netloc, context=context)
 
     def fault_for(self, request: Request) -> Fault | None:
         self.requests.append(request)
@@ -226,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 
     def _forward(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc)
+        connection = self.server.proxy.connect()
         try:
             connection.request(request.method, request.path, request.body, request.headers)
             response = connection.getresponse()

@@ -18,19 +18,28 @@ FUNC = ROOT / ".venv/func"
 
 # Four at once, however few the cores are: many tests wait for something.
 CORE = ("-n4", "--dist=loadscope")
-RUNS = (
+Run = tuple[str, Path, tuple[str, ...]]
+RUNS: tuple[Run, ...] = (
     ("the suite with functions-framework", FUNCTIONS_FRAMEWORK, CORE),
     ("the suite with func", FUNC, CORE),
     ("make, make run and func's scaffold", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
+)
+# What touches a Kubernetes API, each worker with a control plane of its own.
+ASKING = ("requests", "doors", "cluster", "docs")
+ON_REAL = ("-n2", "--dist=loadscope", *(f"tests/test_{name}.py" for name in ASKING))
+REAL_RUNS: tuple[Run, ...] = (
+    ("on a real control plane, with functions-framework", FUNCTIONS_FRAMEWORK, ON_REAL),
+    ("on a real control plane, with func", FUNC, ON_REAL),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Run all, print the sum, and return the exit status."""
+    runs = REAL_RUNS if "--api=real" in arguments else RUNS
     total: Counter[str] = Counter()
     status = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, (title, environment, options) in enumerate(RUNS):
+        for number, (title, environment, options) in enumerate(runs):
             report = Path(folder, f"{number}.xml")
             print(f"\n== {title}", flush=True)
             code = run_pytest(environment / "bin/python", report, [*options, *arguments])

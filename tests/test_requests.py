@@ -146,8 +146,7 @@ class TestOneAlertOneJob:
         definition = define(alertname)
         notification = notification_json(firing(alertname))
         name = post(function, notification).outcomes[0]["job"]
-        end = {"type": "Complete", "status": "True", "lastTransitionTime": "2026-11-24T08:00:00Z"}
-        kube.patch("jobs", name, {"status": {"conditions": [end]}}, "status")
+        kube.complete(name)
 
         response = post(function, notification)
 
@@ -406,9 +405,9 @@ class TestDefinitions:
     def test_a_job_of_ours_does_not_serve_as_a_manifest(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
-        definition = define(alertname)
-        post(function, notification_json(firing(alertname)))
-        define(f"{alertname}Copy", manifest=kube.jobs(definition)[0])
+        define(alertname)
+        name = post(function, notification_json(firing(alertname))).outcomes[0]["job"]
+        define(f"{alertname}Copy", manifest=kube.get("jobs", name))
 
         response = post(function, notification_json(firing(f"{alertname}Copy")))
 

@@ -142,8 +142,10 @@ class Answering:
         after = query.get("continue", "")
         found = self.verbs.select(target.resource, target.namespace, wanted, limit, after)
         if request.wants_table:
-            found = _table(target, found["items"], found["metadata"], query)
-        return Answer(HTTPStatus.OK, found)
+            return Answer(HTTPStatus.OK, _table(target, found["items"], found["metadata"], query))
+        # The list says what its items are; they themselves do not.
+        items = [_without(each, "apiVersion", "kind") for each in found["items"]]
+        return Answer(HTTPStatus.OK, {**found, "items": items})
 
     def _create(self, request: Request, target: Target, query: Query) -> Answer:
         options, body = read_options(query), read_manifest(request)
@@ -237,3 +239,7 @@ def _tabled(event: Manifest | None, target: Target, query: Query) -> Manifest | 
     if event is None or event["type"] in ("BOOKMARK", "ERROR"):
         return event
     return {**event, "object": _table(target, [event["object"]], {}, query)}
+
+
+def _without(manifest: Manifest, *fields: str) -> Manifest:
+    return {name: each for name, each in manifest.items() if name not in fields}
