@@ -37,15 +37,14 @@ SECONDS = 25.0
 class Webhook:
     """What Alertmanager, a broker and people post to."""
 
-    def __init__(self, settler: Settler, token_file: str = "", seconds: float = SECONDS) -> None:
+    def __init__(self, settler: Settler, token_file: str = "") -> None:
         self._settler = settler
         self._token_file = token_file
-        self._seconds = seconds
         self._places = Semaphore(MAX_AT_ONCE)
 
     def receive(self, method: str, path: str, headers: Mapping[str, str]) -> "Reception":
         """Look at the head of a request; header names are in lower case."""
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + SECONDS
         try:
             known = self._answer_head(method, path, headers)
         except Refused as exc:
