@@ -8,9 +8,11 @@ that Alertmanager gives them, or the request is refused as a whole.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from function.envelope import bad_request, open_envelope
+from function.envelope import open_envelope
+from function.errors import Refused, bad_request
 
 STATUSES = ("firing", "resolved")
 
@@ -52,6 +54,9 @@ _ALERT_FIELDS = {
     "fingerprint": _TEXT,
 }
 
+# Each costs a turn of a thread, a line in the log and one in the answer.
+MAX_ALERTS = 10_000
+
 # Deeper than any real field, and far from the interpreter's own limit.
 _MAX_DEPTH = 32
 
@@ -90,8 +95,8 @@ class Notification:
 def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
     """Return the notification in a request; header names are in lower case.
 
-    Raises Refused: 415 for a content type that cannot be read, 400 for everything
-    that is no notification.
+    Raises Refused: 415 for a content type that cannot be read, 413 for more than 10,000
+    alerts, 400 for everything that is no notification.
     """
     envelope = open_envelope(headers, body)
     message = _checked(envelope.data, _NOTIFICATION_FIELDS, "the notification")
@@ -101,6 +106,11 @@ def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
     alerts = message.get("alerts")
     if not isinstance(alerts, list):
         raise bad_request("alerts must be a list")
+    if len(alerts) > MAX_ALERTS:
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"more than {MAX_ALERTS} alerts: group them by more labels, or set max_alerts",
+        )
     return Notification(
         alerts=tuple(
             _read_alert(item, group_status, f"alerts[{index}]") for index, item in enumerate(alerts)

@@ -24,7 +24,7 @@ from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_c
 from function import __version__
 from function.errors import BadSettings, Broken, Unavailable
 from function.replies import Object, Reply, read_reply
-from function.settings import Settings
+from function.settings import Settings, is_namespace
 
 # Seconds for one request; the deadline of the notification can make them less.
 CONNECT_SECONDS = 2.0
@@ -33,6 +33,8 @@ READ_SECONDS = 5.0
 # longer than all of them is left to the sender, who tries again as well.
 PAUSES = (0.1, 0.2, 0.4, 0.8)
 MAX_CONNECTIONS = 16
+# No object of a cluster comes near: etcd takes about 1.5 MiB.
+MAX_ANSWER = 8 * 1024 * 1024
 
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -113,20 +115,18 @@ class Cluster:
         for pause in PAUSES:
             try:
                 reply = self._send(method, path, deadline, body)
+                if not reply.is_worth_another_try or not _pause(pause, deadline):
+                    return reply
             except _UnreadableHeaders:
                 raise
             except Unavailable:
-                reply = None
-            if reply and not reply.is_worth_another_try:
-                return reply
-            wait = pause * random.uniform(0.5, 1.0)  # so that writers do not meet again
-            if time.monotonic() + wait >= deadline:
-                break
-            time.sleep(wait)
+                if not _pause(pause, deadline):
+                    raise
         return self._send(method, path, deadline, body)
 
     def _send(self, method: str, path: str, deadline: float, body: Object | None) -> Reply:
-        left = deadline - time.monotonic()
+        started = time.monotonic()
+        left = deadline - started
         if left <= 0:
             raise Unavailable("no time is left to ask the API server")
         try:
@@ -137,16 +137,14 @@ class Cluster:
                 body=body,
                 _request_timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
             )
-            return read_reply(response.status, response.read(), response.headers.getlist("Warning"))
-        except (
-            urllib3.exceptions.HTTPError,
-            ApiException,
-            ConfigException,
-            OSError,
-        ) as exc:
+            content = _read(response.response, min(deadline, started + READ_SECONDS))
+            return read_reply(response.status, content, response.headers.getlist("Warning"))
+        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as exc:
             if "got more than" in str(exc):  # http.client takes 100 headers of 64 KiB
                 raise _UnreadableHeaders(_TOO_MANY_WARNINGS) from exc
             raise Unavailable(f"the API server is out of reach: {_cause(exc)}") from exc
+        except ValueError:  # its text would show the token
+            raise Unavailable("the token for the API server cannot be sent") from None
 
     def _headers(self) -> dict[str, str]:
         headers = {
@@ -156,11 +154,38 @@ class Cluster:
         }
         # Asked for at each request, because this is what re-reads a rotated token.
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        return headers | ({"Authorization": token} if token else {})
+        # As kubectl does: many a token file ends in a newline.
+        return headers | ({"Authorization": token.strip()} if token else {})
 
 
 class _UnreadableHeaders(Unavailable):
     """The answer has more headers than can be read, because each warning is one."""
+
+
+def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+    """Return the body of an answer, unless it drips or is larger than any object may be."""
+    content = bytearray()
+    try:
+        while chunk := response.read1(65536, decode_content=False):
+            content += chunk
+            if len(content) > MAX_ANSWER:
+                raise Unavailable("the API server answered more than it can have to say")
+            if time.monotonic() > until:
+                raise Unavailable("the API server was too slow with its answer")
+        response.release_conn()
+        return bytes(content)
+    except BaseException:
+        response.close()
+        raise
+
+
+def _pause(seconds: float, deadline: float) -> bool:
+    """Wait, so that writers do not meet again; return False if there is no time for it."""
+    wait = seconds * random.uniform(0.5, 1.0)
+    if time.monotonic() + wait >= deadline:
+        return False
+    time.sleep(wait)
+    return True
 
 
 def _cause(exc: Exception) -> str:
@@ -177,6 +202,7 @@ def connect(settings: Settings) -> Cluster:
     build pod may repair production by accident. Raises BadSettings.
     """
     configuration = Configuration()
+    source = f"KUBECONFIG={settings.kubeconfig}" if settings.kubeconfig else "in a pod"
     try:
         if settings.kubeconfig:
             load_kube_config(settings.kubeconfig, client_configuration=configuration)
@@ -185,12 +211,15 @@ def connect(settings: Settings) -> Cluster:
             load_incluster_config(configuration)
             namespace = settings.jobs_namespace or SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
     except Exception as exc:  # the loaders let out whatever a bad file makes them stumble over
-        source = f"KUBECONFIG={settings.kubeconfig}" if settings.kubeconfig else "in a pod"
         problem = " ".join(str(exc).split())
         raise BadSettings(
             f"no cluster ({source}): {problem}; "
             "set KUBECONFIG, or run it in a pod with a service account"
         ) from exc
+    if not re.match(r"https?://[^/\s]+", configuration.host):
+        raise BadSettings(f"no cluster ({source}): {configuration.host} is no address of one")
+    if not is_namespace(namespace):
+        raise BadSettings(f"no cluster ({source}): {namespace!r} is not the name of a namespace")
     return Cluster(configuration, namespace, settings.strict)
 
 

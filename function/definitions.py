@@ -52,18 +52,27 @@ def is_for(config_map: ConfigMap, alert: Alert) -> bool:
 
 
 def is_disabled(config_map: ConfigMap) -> bool:
-    """Say whether the author switched the definition off with a label."""
-    labels = config_map["metadata"].get("labels") or {}
-    return bool(labels.get(DISABLED) == "true")
+    """Say whether the author switched the definition off with a label.
+
+    Raises Broken for a value or a place that the author may think does so.
+    """
+    metadata = config_map["metadata"]
+    value = (metadata.get("labels") or {}).get(DISABLED, "false")
+    if value not in ("true", "false"):
+        raise Broken(f"label {DISABLED} must be true or false, found {value}")
+    if DISABLED in (metadata.get("annotations") or {}):
+        raise Broken(f"{DISABLED} is an annotation; it must be a label")
+    return bool(value == "true")
 
 
 def read_manifest(config_map: ConfigMap, alert: Alert) -> Manifest:
     """Return the Job manifest of a definition, as the author wrote it.
 
-    Raises Broken if it has an annotation of ours that is not known, no manifest, or
+    Raises Broken if it has an annotation or label of ours that is not known, no manifest, or
     one that is not the YAML of a batch/v1 Job.
     """
-    _check_annotations(config_map)
+    _check_names(config_map, "annotations", ANNOTATIONS)
+    _check_names(config_map, "labels", frozenset())
     manifest = read_yaml(_manifest_text(config_map, alert))
     if not isinstance(manifest, dict):
         raise Broken("the manifest is not a YAML mapping")
@@ -73,11 +82,11 @@ def read_manifest(config_map: ConfigMap, alert: Alert) -> Manifest:
     return manifest
 
 
-def _check_annotations(config_map: ConfigMap) -> None:
-    for name in config_map["metadata"].get("annotations") or {}:
-        if name.startswith("openfero.io/") and name not in ANNOTATIONS:
-            known = ", ".join(sorted(ANNOTATIONS))
-            raise Broken(f"annotation {name} is not known; known: {known}")
+def _check_names(config_map: ConfigMap, kind: str, known: frozenset[str]) -> None:
+    for name in config_map["metadata"].get(kind) or {}:
+        if name.startswith("openfero.io/") and name not in known:
+            told = f"; known: {', '.join(sorted(known))}" if known else ""
+            raise Broken(f"{kind.rstrip('s')} {name} is not known{told}")
 
 
 def _manifest_text(config_map: ConfigMap, alert: Alert) -> str:

@@ -18,7 +18,7 @@ try:
 except ImportError:
     from cloudevents.http import from_http  # 1.12, as functions-framework needs it
 
-from function.errors import Refused
+from function.errors import Refused, bad_request
 
 _STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
@@ -121,11 +121,6 @@ def _finite(digits: str) -> float:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
-
-
-def bad_request(message: str) -> Refused:
-    """Return the error for a request that is no notification: 400, never tried again."""
-    return Refused(HTTPStatus.BAD_REQUEST, message)
 
 
 def _unsupported(message: str) -> Refused:

@@ -56,10 +56,9 @@ def starts_at(alert: Alert) -> str:
         moment = datetime.fromisoformat(match["seconds"].upper() + zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return alert.starts_at
+    seconds = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     fraction = (match["fraction"] or "").rstrip("0")
-    return (
-        moment.strftime("%Y-%m-%dT%H:%M:%S").zfill(19) + (f".{fraction}" if fraction else "") + "Z"
-    )
+    return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"
 
 
 def job_name(definition: str, alert: Alert) -> str:

@@ -42,3 +42,8 @@ class Unavailable(OpenFeroError):
     """The cluster could not be asked, or would not; the same request may work later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def bad_request(message: str) -> Refused:
+    """Return the error for a request that is no notification: 400, never tried again."""
+    return Refused(HTTPStatus.BAD_REQUEST, message)

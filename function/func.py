@@ -34,7 +34,7 @@ class Function:
             if not await _feed(reception, receive):
                 return
             loop = asyncio.get_running_loop()
-            answer = reception.known
+            answer = reception.known  # what is known need not wait for a thread
             if answer is None:
                 answer = await loop.run_in_executor(self._threads, reception.settle)
         told = {**answer.headers, "Content-Length": str(len(answer.body))}
@@ -45,10 +45,15 @@ class Function:
 
 async def _feed(reception: Reception, receive: Receive) -> bool:
     """Hand over the body as it comes; return False if the sender hung up meanwhile."""
-    more = True
-    while more:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return False
-        more = reception.feed(event.get("body", b"")) and event.get("more_body", False)
+    try:
+        async with asyncio.timeout(reception.seconds_left):
+            while reception.wants_body:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    return False
+                reception.feed(event.get("body", b""))
+                if not event.get("more_body", False):
+                    return True
+    except TimeoutError:
+        reception.time_out()
     return True

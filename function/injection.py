@@ -44,7 +44,9 @@ def alert_file(alert: Alert, notification: Notification, warnings: Warnings) -> 
     At most 128 KiB of UTF-8: values are cut, never the JSON. A lone surrogate stays
     the escape that it came as, since no UTF-8 has it.
     """
-    content = {**alert.source, "notification": dict(notification.details)}
+    # A repair that is run again from its file brings what it was told the first time.
+    told = {"notification": dict(notification.details)} if notification.details else {}
+    content = {**alert.source, **told}
     text = _json(content)
     if _size(text) <= MAX_FILE:
         return text

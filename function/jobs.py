@@ -165,6 +165,9 @@ def _mark(metadata: dict[str, Any], where: str, labels: dict[str, str], warnings
         for name in [name for name in texts if name.startswith(OURS)]:
             del texts[name]
             warnings.append(f"taken out of the manifest: {where}.{kind}.{name}")
+    manager = metadata["labels"].get(MANAGED_BY)
+    if manager not in (None, labels[MANAGED_BY]):
+        warnings.append(f"replaced in the manifest: {where}.labels.{MANAGED_BY}: {manager}")
     metadata["labels"].update(labels)
 
 

@@ -53,8 +53,13 @@ class Reply:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the object itself was judged, so that no other try can help."""
-        if self.status // 100 != 4 or self.status == HTTPStatus.TOO_MANY_REQUESTS:
+        """Whether the object itself was judged, so that no other try can help.
+
+        Only a Status object says so; a bare 4xx comes from something before the API server.
+        """
+        if self.status // 100 != 4 or self.content.get("kind") != "Status":
+            return False
+        if self.status == HTTPStatus.TOO_MANY_REQUESTS:
             return False
         return self.status not in _NOT_REFUSALS or bool(_DENIED.search(self.text))
 

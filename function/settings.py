@@ -11,10 +11,17 @@ from dataclasses import dataclass
 
 from function.errors import BadSettings
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVELS = ("INFO", "WARNING", "ERROR")
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SWITCH = {"": False, "false": False, "0": False, "true": True, "1": True}
+_NAMES = (
+    "OPENFERO_JOBS_NAMESPACE",
+    "OPENFERO_STRICT",
+    "OPENFERO_TOKEN_FILE",
+    "OPENFERO_LOG_LEVEL",
+)
+_SERVICE = re.compile(r"OPENFERO_(\w+_)?(SERVICE_HOST|(SERVICE_)?PORT(_\w+)?)")
+_SWITCH = {"": False, "false": False, "true": True}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Settings:
     """OPENFERO_TOKEN_FILE: a file with one accepted bearer token per line. Empty: no token."""
 
     log_level: str = "INFO"
-    """OPENFERO_LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."""
+    """OPENFERO_LOG_LEVEL: INFO, WARNING or ERROR."""
 
     kubeconfig: str = ""
     """KUBECONFIG: the file that says which cluster. Empty: the one the function runs in."""
@@ -40,17 +47,31 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings in an environment; raises BadSettings."""
+        _check_names(environ)
         return cls(
             jobs_namespace=_namespace(environ.get("OPENFERO_JOBS_NAMESPACE", "")),
             strict=_switch("OPENFERO_STRICT", environ),
-            token_file=environ.get("OPENFERO_TOKEN_FILE", ""),
+            token_file=_token_file(environ.get("OPENFERO_TOKEN_FILE")),
             log_level=_log_level(environ.get("OPENFERO_LOG_LEVEL") or "INFO"),
             kubeconfig=environ.get("KUBECONFIG", ""),
         )
 
 
+def is_namespace(text: str) -> bool:
+    """Say whether a namespace can have this name: a DNS label."""
+    return bool(_NAMESPACE.fullmatch(text))
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    """Refuse a misspelt setting, but not what Kubernetes tells of a Service called openfero."""
+    for name in environ:
+        known = name in _NAMES or _SERVICE.fullmatch(name)
+        if name.startswith("OPENFERO_") and not known:
+            raise BadSettings(f"{name} is no setting; there are {', '.join(_NAMES)}")
+
+
 def _namespace(text: str) -> str:
-    if text and not _NAMESPACE.fullmatch(text):
+    if text and not is_namespace(text):
         raise BadSettings(f"OPENFERO_JOBS_NAMESPACE is {text!r}: not the name of a namespace")
     return text
 
@@ -60,6 +81,12 @@ def _switch(name: str, environ: Mapping[str, str]) -> bool:
     if text.lower() not in _SWITCH:
         raise BadSettings(f"{name} is {text!r}: must be true or false")
     return _SWITCH[text.lower()]
+
+
+def _token_file(text: str | None) -> str:
+    if text == "":  # perhaps a variable of a template that was never set
+        raise BadSettings("OPENFERO_TOKEN_FILE is empty, which would let everyone in: unset it")
+    return text or ""
 
 
 def _log_level(text: str) -> str:

@@ -5,9 +5,9 @@ alert. An alert that cannot be settled never stops the others.
 """
 
 import logging
+import random
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import zip_longest
 from threading import Lock, Semaphore
 
 from function.alerts import Alert, Notification
@@ -27,6 +27,8 @@ from function.outcomes import Kind, Outcome
 # Alerts of one notification that are worked on at once: half of the pool, so that a
 # large notification leaves room for the others.
 AT_ONCE = MAX_CONNECTIONS // 2
+# Seconds that the cluster gets less than the sender, so that its failure is told by name.
+MARGIN = 0.1
 
 _LEVELS = {Kind.BROKEN: logging.ERROR, Kind.UNAVAILABLE: logging.ERROR}
 
@@ -46,26 +48,29 @@ class Settler:
         unavailable; should it be settled a moment later, the retry finds it.
         """
         futures = self._start(notification, deadline)
-        wait(futures, timeout=_left(deadline))
+        wait(futures.values(), timeout=_left(deadline))
         outcomes = [
-            _outcome(future, alert) for alert, future in zip_longest(notification.alerts, futures)
+            _outcome(futures.get(index), alert) for index, alert in enumerate(notification.alerts)
         ]
         for outcome in outcomes:
             level = _LEVELS.get(outcome.kind, logging.INFO)
             log.log(level, "alert", extra={"fields": outcome.fields()})
         return outcomes
 
-    def _start(self, notification: Notification, deadline: float) -> list[Future[Outcome]]:
-        """Start the alerts in their order, a few at a time, as long as there is time."""
-        errand = _Errand(self._cluster, notification, deadline)
+    def _start(self, notification: Notification, deadline: float) -> dict[int, Future[Outcome]]:
+        """Start the alerts, a few at a time, as long as there is time; return them by index.
+
+        In any order: what a slow cluster leaves over shall not be the same at each retry.
+        """
+        errand = _Errand(self._cluster, notification, deadline - MARGIN)
         free = Semaphore(AT_ONCE)
-        futures = []
-        for alert in notification.alerts:
+        futures = {}
+        count = len(notification.alerts)
+        for index in random.sample(range(count), count):
             if not free.acquire(timeout=_left(deadline)):
                 break
-            future = self._pool.submit(errand.settle, alert)
-            future.add_done_callback(lambda _: free.release())
-            futures.append(future)
+            futures[index] = self._pool.submit(errand.settle, notification.alerts[index])
+            futures[index].add_done_callback(lambda _: free.release())
         return futures
 
 

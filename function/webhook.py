@@ -7,13 +7,13 @@ may call everything else.
 
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from threading import Semaphore
-from types import TracebackType
 
 from function.alerts import read_notification
-from function.errors import Refused
+from function.errors import Refused, bad_request
 from function.log import log
 from function.outcomes import MAX_MESSAGE, Answer, answer, one_line, refusal, text
 from function.settle import Settler
@@ -42,16 +42,27 @@ class Webhook:
         self._token_file = token_file
         self._places = Semaphore(MAX_AT_ONCE)
 
-    def receive(self, method: str, path: str, headers: Mapping[str, str]) -> "Reception":
-        """Look at the head of a request; header names are in lower case."""
+    @contextmanager
+    def receive(self, method: str, path: str, headers: Mapping[str, str]) -> Iterator["Reception"]:
+        """Look at the head of a request; header names are in lower case.
+
+        Whoever has a body to send holds a place for as long as the block, a refused one
+        too, so that slow senders cannot take all threads of a server.
+        """
         deadline = time.monotonic() + SECONDS
         try:
             known = self._answer_head(method, path, headers)
+            has_body = known is None
         except Refused as exc:
-            known = _refuse(exc)
-        if known is None and not self._places.acquire(blocking=False):
+            known, has_body = _refuse(exc), True
+        has_place = has_body and self._places.acquire(blocking=False)
+        if known is None and not has_place:
             known = _refuse(_unavailable(f"{MAX_AT_ONCE} notifications are in flight"))
-        return Reception(self._settler, headers, deadline, self._places, known)
+        try:
+            yield Reception(self._settler, headers, deadline, known, wants_body=has_place)
+        finally:
+            if has_place:
+                self._places.release()
 
     def _answer_head(self, method: str, path: str, headers: Mapping[str, str]) -> Answer | None:
         """Answer what needs no body, or raise Refused."""
@@ -67,40 +78,55 @@ class Webhook:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "POST alerts here", ALLOW)
         if self._token_file:
             _check_token(self._token_file, headers)
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length[:10]) > MAX_BODY:
-            raise _too_large()
         return None
 
 
 class Reception:
-    """A request whose head is known. Close it, for it holds one of the places."""
+    """A request whose head is known: feed it the body as long as it wants more, then settle."""
 
     def __init__(
         self,
         settler: Settler,
         headers: Mapping[str, str],
         deadline: float,
-        places: Semaphore,
         known: Answer | None,
+        wants_body: bool,
     ) -> None:
         self.known = known
         """The answer, as soon as it does not depend on the rest of the request."""
+        self.wants_body = wants_body
         self._settler = settler
         self._headers = headers
         self._deadline = deadline
-        self._places = places if known is None else None
         self._body = bytearray()
         self._received = 0
 
-    def feed(self, chunk: bytes) -> bool:
-        """Take the next piece of the body; return whether one more is wanted."""
+    @property
+    def seconds_left(self) -> float:
+        """For how long the next piece of the body is waited for, at least a moment."""
+        return max(0.001, self._deadline - time.monotonic())
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next piece of the body."""
         self._received += len(chunk)
+        self.wants_body = self._received < MAX_DISCARDED
         if self.known is None and self._received > MAX_BODY:
             self.known = _refuse(_too_large())
         if self.known is None:
             self._body += chunk
-        return self._received < MAX_DISCARDED
+
+    def time_out(self) -> None:
+        """Give a body up that does not arrive."""
+        self._give_up(_unavailable(f"the body did not arrive within {SECONDS:.0f} s"))
+
+    def break_off(self) -> None:
+        """Give a body up that cannot be read."""
+        self._give_up(bad_request("the body is broken off"))
+
+    def _give_up(self, refused: Refused) -> None:
+        self.wants_body = False
+        if self.known is None:
+            self.known = _refuse(refused)
 
     def settle(self) -> Answer:
         """Return the answer when every alert is settled, or the deadline is there. Waits."""
@@ -116,19 +142,6 @@ class Reception:
             log.exception("a defect in OpenFero: please report it")
             return text(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect in OpenFero; see its log")
 
-    def __enter__(self) -> "Reception":
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._places:
-            self._places.release()
-            self._places = None
-
 
 def _check_token(token_file: str, headers: Mapping[str, str]) -> None:
     """Raise Refused unless the request carries one of the tokens in the file.
@@ -141,7 +154,7 @@ def _check_token(token_file: str, headers: Mapping[str, str]) -> None:
     if scheme.lower() != "bearer" or not any(matches):
         raise Refused(
             HTTPStatus.UNAUTHORIZED,
-            "a bearer token is needed, and this is none of ours",
+            "the bearer token is missing or wrong",
             {"WWW-Authenticate": "Bearer"},
         )
 

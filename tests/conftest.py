@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("door", ["running"] if url else found, scope="session")
 
 
-def write_kubeconfig(path: Path, url: str, token: str = "") -> Path:
+def write_kubeconfig(path: Path, url: str, token: str = "", namespace: str = NAMESPACE) -> Path:
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -54,7 +54,7 @@ def write_kubeconfig(path: Path, url: str, token: str = "") -> Path:
         "contexts": [
             {
                 "name": "test",
-                "context": {"cluster": "test", "user": "test", "namespace": NAMESPACE},
+                "context": {"cluster": "test", "user": "test", "namespace": namespace},
             }
         ],
         "clusters": [{"name": "test", "cluster": {"server": url}}],

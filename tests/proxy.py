@@ -56,6 +56,11 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Drip:
+    """Hand the request on, and let the answer come byte by byte, until the proxy is released."""
+
+
+@dataclass(frozen=True)
 class Reset:
     """Cut the connection, before the API gets the request or after it has answered."""
 
@@ -69,7 +74,7 @@ class Amend:
     headers: tuple[tuple[str, str], ...]
 
 
-Fault = Answer | Delay | Hang | Reset | Amend
+Fault = Answer | Delay | Drip | Hang | Reset | Amend
 Rule = Callable[[Request], Fault | None]
 
 
@@ -119,12 +124,12 @@ class FaultProxy:
 
     def __enter__(self) -> "FaultProxy":
         self._rule: Rule = lambda _: None
-        self._released = threading.Event()
+        self.released = threading.Event()
         self._server = self._listen(0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._released.set()
+        self.released.set()
         self._stop()
 
     @property
@@ -151,8 +156,8 @@ class FaultProxy:
             yield
         finally:
             self._rule = lambda _: None
-            self._released.set()
-            self._released = threading.Event()
+            self.released.set()
+            self.released = threading.Event()
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
@@ -178,7 +183,7 @@ class FaultProxy:
 
     def wait(self, seconds: float | None) -> None:
         self.hanging.release()
-        self._released.wait(seconds)
+        self.released.wait(seconds)
 
 
 class _Server(ThreadingHTTPServer):
@@ -231,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._forward(request)
         if isinstance(fault, Reset):
             return self._cut()
+        if isinstance(fault, Drip):
+            return self._drip(answer.body)
         extra = fault.headers if isinstance(fault, Amend) else ()
         return self._send(answer.status, answer.body, (*answer.headers, *extra))
 
@@ -254,6 +261,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _drip(self, body: bytes) -> None:
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.server.proxy.released.wait(0.05):
+                return self._cut()
+        return None
 
     def _cut(self) -> None:
         self.close_connection = True

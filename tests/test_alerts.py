@@ -411,3 +411,12 @@ def test_a_trace_context_that_is_none_is_left_out(header):
     notification = read(a_body(), {"traceparent": header})
 
     assert notification.traceparent == ""
+
+
+def test_more_alerts_than_a_log_can_bear_are_413():
+    status, message = refused(json.dumps({"status": "firing", "alerts": [{}] * 10_001}).encode())
+
+    assert (status, message) == (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "more than 10000 alerts: group them by more labels, or set max_alerts",
+    )

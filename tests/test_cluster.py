@@ -1,15 +1,20 @@
 """What each answer of the API server, and each way of not answering, means for an alert."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from conftest import NAMESPACE, Define
+from conftest import NAMESPACE, Define, write_kubeconfig
+from function_process import ROOT
 from kube import Kube
 from kubernetes.client import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
@@ -18,6 +23,7 @@ from proxy import (
     Amend,
     Answer,
     Delay,
+    Drip,
     Fault,
     FaultProxy,
     Hang,
@@ -119,6 +125,8 @@ CREATE_ANSWERS = [
      "unavailable"),
     ("200 with a list", Answer(200, b"[]"), "unavailable"),
     ("200 with nothing", Answer(200, b""), "unavailable"),
+    ("a 400 of something before it", Answer(400, b"<html>Bad Request</html>"), "unavailable"),
+    ("a 413 of something before it", Answer(413, b"<html>Too large</html>"), "unavailable"),
     ("a redirect", Answer(302, b"", (("Location", "http://127.0.0.1:9/"),)), "unavailable"),
     ("a Status of odd types", Answer(403, b'{"message": 7, "details": [], "reason": {}}'),
      "unavailable"),
@@ -300,6 +308,88 @@ def test_an_api_server_that_hangs_costs_no_more_than_the_deadline(
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("matches", [looking_up, creating])
+def test_why_an_api_server_was_out_of_reach_is_told(
+    proxy: FaultProxy, settle: Settle, matches: Callable[[Request], bool]
+) -> None:
+    with proxy.playing(always(Hang(), matches)):
+        outcome = settle(seconds=0.5)
+
+    assert "timed out" in outcome.message
+
+
+def test_an_api_server_that_drips_its_answer_costs_no_more_than_the_deadline(
+    proxy: FaultProxy, settle: Settle
+) -> None:
+    with proxy.playing(always(Drip(), creating)):
+        during = settle(seconds=0.5)
+    afterwards = settle()
+
+    assert during.kind == "unavailable"
+    assert afterwards.kind in ("created", "exists")
+
+
+def test_an_answer_larger_than_any_object_is_not_read(proxy: FaultProxy, settle: Settle) -> None:
+    with proxy.playing(always(Answer(200, b" " * (9 * 1024 * 1024)), looking_up)):
+        outcome = settle()
+
+    assert outcome.kind == "unavailable"
+    assert "more than it can have to say" in outcome.message
+
+
+def test_an_object_of_impossible_types_is_a_defect_that_stops_nobody(
+    proxy: FaultProxy, cluster: Cluster, define: Define, alertname: str
+) -> None:
+    name = define(alertname)
+    odd = Answer(
+        200, json.dumps({"kind": "ConfigMap", "metadata": {"name": name, "labels": 7}}).encode()
+    )
+
+    with proxy.playing(always(odd, lambda r: r.is_look_up and name in r.path)):
+        outcomes = Settler(cluster).settle(
+            a_notification(an_alert(alertname), an_alert(f"{alertname}Other")), soon()
+        )
+
+    assert [str(outcome.kind) for outcome in outcomes] == ["unavailable", "no-definition"]
+    assert outcomes[0].message == "a defect; see the log"
+
+
+def test_one_notification_that_hangs_leaves_room_for_the_others(
+    proxy: FaultProxy, cluster: Cluster, define: Define, alertname: str
+) -> None:
+    define(alertname)
+    define(f"{alertname}Other")
+    settler = Settler(cluster)
+    many = a_notification(*(an_alert(alertname, pod=f"hangs-{n}") for n in range(40)))
+
+    hanging = always(Hang(), lambda request: request.is_create and b"hangs-" in request.body)
+    with proxy.playing(hanging), ThreadPoolExecutor() as pool:
+        large = pool.submit(settler.settle, many, time.monotonic() + 2)
+        proxy.hanging.acquire()
+        [outcome] = settler.settle(a_notification(an_alert(f"{alertname}Other")), soon())
+        assert not large.done()
+
+    assert outcome.kind == "created"
+
+
+def test_what_a_slow_cluster_leaves_over_is_reached_by_the_retries(
+    proxy: FaultProxy, cluster: Cluster, define: Define, kube: Kube, alertname: str
+) -> None:
+    definition = define(alertname)
+    notification = a_notification(*(an_alert(alertname, pod=f"web-{n}") for n in range(60)))
+    settler = Settler(cluster)
+
+    with proxy.playing(always(Delay(0.02), creating)):
+        first_outcomes = settler.settle(notification, time.monotonic() + 0.25)
+        for _ in range(30):
+            if len(kube.jobs(definition)) == 60:
+                break
+            settler.settle(notification, time.monotonic() + 0.25)
+
+    assert "unavailable" in {str(outcome.kind) for outcome in first_outcomes}
+    assert len(kube.jobs(definition)) == 60
+
+
 def test_a_slow_api_server_is_waited_for(proxy: FaultProxy, settle: Settle) -> None:
     with proxy.playing(always(Delay(0.1))):
         outcome = settle()
@@ -435,6 +525,28 @@ class TestCredentials:
 
         assert (before.kind, after.kind) == ("unavailable", "no-definition")
 
+    def test_a_token_with_a_newline_at_its_end_is_taken(
+        self, tls: tuple[str, str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "token").write_text("t\n")
+        with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
+            cluster = Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False)
+
+            [outcome] = Settler(cluster).settle(a_notification(an_alert("Any")), soon())
+
+        assert outcome.kind == "no-definition"
+
+    def test_a_token_that_cannot_be_sent_is_not_told(
+        self, tls: tuple[str, str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "token").write_text("sec\nret")
+        with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
+            cluster = Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False)
+
+            [outcome] = Settler(cluster).settle(a_notification(an_alert("Any")), soon())
+
+        assert (outcome.kind, "sec" in outcome.message) == ("unavailable", False)
+
     def test_a_token_that_is_gone_is_unavailable_and_heals(
         self, tls: tuple[str, str], tmp_path: Path
     ) -> None:
@@ -487,6 +599,45 @@ class TestCredentials:
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("server", ["", "ftp://x", "http://"])
+    def test_a_server_that_is_no_address_is_a_bad_setting(
+        self, tmp_path: Path, server: str
+    ) -> None:
+        path = write_kubeconfig(tmp_path / "kubeconfig", server)
+
+        with pytest.raises(BadSettings, match="no cluster"):
+            connect(Settings(kubeconfig=str(path)))
+
+    def test_without_a_namespace_in_the_context_it_is_the_default_one(self, tmp_path: Path) -> None:
+        path = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:1", namespace="")
+
+        assert connect(Settings(kubeconfig=str(path))).namespace == "default"
+
+    def test_in_a_pod_the_service_account_says_which_cluster_and_namespace(
+        self, tls: tuple[str, str], tmp_path: Path
+    ) -> None:
+        if subprocess.run(["unshare", "-Urm", "true"]).returncode:
+            pytest.skip("needs a mount namespace of its own: unshare -Urm is forbidden here")
+        with LocalAPI(token="t", tls=tls, namespaces=("jobs",), controller=False) as api:
+            (tmp_path / "token").write_text("t")
+            (tmp_path / "namespace").write_text("jobs\n")
+            (tmp_path / "ca.crt").write_bytes((tmp_path / "ca").read_bytes())
+            host, port = api.url.removeprefix("https://").split(":")
+
+            ran = subprocess.run(
+                ["unshare", "-Urm", "sh", "-euc", IN_A_POD, str(tmp_path), sys.executable],
+                env={
+                    "PATH": os.environ["PATH"],
+                    "PYTHONPATH": str(ROOT),
+                    "KUBERNETES_SERVICE_HOST": host,
+                    "KUBERNETES_SERVICE_PORT": port,
+                },
+                capture_output=True,
+                text=True,
+            )
+
+        assert ran.stdout.split() == [api.url, "jobs", "None"], ran.stderr
+
     def test_without_kubeconfig_and_without_a_pod_there_is_no_cluster(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -500,6 +651,21 @@ class TestCredentials:
         given = connect(Settings(kubeconfig=str(proxy_kubeconfig), jobs_namespace="elsewhere"))
 
         assert (own.namespace, given.namespace) == (NAMESPACE, "elsewhere")
+
+
+# What a kubelet mounts, mounted where it does; then the function looks for a definition.
+IN_A_POD = """
+mkdir -p /tmp/pod && mount -t tmpfs pod /tmp/pod && cp "$0"/* /tmp/pod/
+mount -t tmpfs run /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount
+mount --bind /tmp/pod /run/secrets/kubernetes.io/serviceaccount
+exec "$1" -c '
+import time
+from function.cluster import connect
+from function.settings import Settings
+cluster = connect(Settings())
+print(cluster.host, cluster.namespace, cluster.find_definition("openfero-a", time.monotonic() + 5))
+'
+"""
 
 
 def in_cluster(url: str, folder: Path) -> Any:

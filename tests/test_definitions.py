@@ -148,9 +148,27 @@ def test_a_definition_is_disabled_by_its_label():
     assert is_disabled(a_config_map(labels={"openfero/job-disabled": "true"}))
 
 
+@pytest.mark.parametrize("value", ["True", "yes", "", "1"])
+def test_a_label_that_may_be_meant_to_disable_is_broken(value):
+    with pytest.raises(Broken, match="must be true or false"):
+        is_disabled(a_config_map(labels={"openfero/job-disabled": value}))
+
+
+def test_an_annotation_that_may_be_meant_to_disable_is_broken():
+    with pytest.raises(Broken, match="it must be a label"):
+        is_disabled(a_config_map(annotations={"openfero/job-disabled": "true"}))
+
+
+def test_a_label_of_ours_that_is_not_known_is_broken():
+    config_map = a_config_map(labels={"openfero.io/job-disabled": "true"})
+
+    with pytest.raises(Broken, match=r"label openfero\.io/job-disabled is not known"):
+        read_manifest(config_map, an_alert())
+
+
 @pytest.mark.parametrize(
     "labels",
-    [None, {}, {"openfero/job-disabled": "false"}, {"openfero/job-disabled": ""}, {"app": "true"}],
+    [None, {}, {"openfero/job-disabled": "false"}, {"app": "true"}],
     ids=repr,
 )
 def test_a_definition_is_not_disabled_by_anything_else(labels):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from make import a_notification, alert_json, an_alert, notification_json
 from wire import post
 
 from function import injection, webhook
+from function.alerts import MAX_ALERTS
 from function.cluster import CONNECT_SECONDS, PAUSES, READ_SECONDS
 from function.definitions import definition_name, read_manifest
 from function.jobs import build_job
@@ -91,7 +93,7 @@ def test_the_settings_are_those_of_the_code() -> None:
 
 
 def test_the_documented_values_of_settings_are_taken() -> None:
-    for level in ("DEBUG", "INFO", "WARNING", "ERROR"):
+    for level in ("INFO", "WARNING", "ERROR"):
         assert Settings.from_environ({"OPENFERO_LOG_LEVEL": level}).log_level == level
     assert Settings.from_environ({"OPENFERO_STRICT": "true"}).strict
 
@@ -122,6 +124,7 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
 
     assert f"{webhook.MAX_AT_ONCE} notifications are in flight" in answers
     assert f"over {webhook.MAX_BODY // 1024**2} MiB" in answers
+    assert f"more than {MAX_ALERTS:,} alerts" in answers
     assert f"has {webhook.SECONDS:.0f} seconds from its arrival" in answers
     assert f"{CONNECT_SECONDS:.0f} seconds to\nconnect and {READ_SECONDS:.0f} to" in answers
     assert len(PAUSES) + 1 == 5, "tried up to five times"
@@ -132,7 +135,7 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
 def test_the_example_in_the_readme_becomes_a_job_with_the_variables_told(
     function: str, kube: Kube
 ) -> None:
-    [example] = blocks("README.md", "yaml")
+    example = blocks("README.md", "yaml")[0]
     config_map = yaml.safe_load(example)
     name = config_map["metadata"]["name"]
     kube.create("configmaps", config_map)
@@ -147,6 +150,19 @@ def test_the_example_in_the_readme_becomes_a_job_with_the_variables_told(
     told = next(block for block in blocks("README.md", "text") if "OPENFERO_" in block)
     assert response.words == ["created"]
     assert [f"{variable['name']}={variable['value']}" for variable in env] == told.splitlines()
+
+
+def test_the_receiver_in_the_readme_is_taken_by_alertmanager(tmp_path: Path) -> None:
+    amtool = shutil.which("amtool")
+    if not amtool:
+        pytest.skip("needs amtool: apt-get install prometheus-alertmanager")
+    (tmp_path / "alertmanager.yml").write_text(blocks("README.md", "yaml")[1])
+
+    checked = subprocess.run(
+        [amtool, "check-config", str(tmp_path / "alertmanager.yml")], capture_output=True, text=True
+    )
+
+    assert checked.returncode == 0, checked
 
 
 def test_the_example_in_the_page_on_definitions_becomes_a_job() -> None:

@@ -1,5 +1,6 @@
 """What each door does as a process: busy, slow, stopped, misconfigured, guarded."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -129,17 +130,43 @@ class TestManyAtOnce:
 
         assert response.words == ["created"]
 
+    @pytest.mark.parametrize("path", ["/alerts", "/elsewhere"])
+    def test_senders_that_stall_in_their_bodies_leave_the_probes(
+        self, function: str, path: str
+    ) -> None:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode()
+        with contextlib.ExitStack() as stack:
+            for _ in range(90):
+                stack.enter_context(stalled(function, head))
+
+            assert get(f"{function}/health/readiness", seconds=5).status == 200
+
+        until(lambda: post(function, notification_json()).status == 200)
+
+    def test_a_body_that_cannot_be_read_is_no_defect(self, function: str) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+
+        with stalled(function, head) as connection:
+            answer = connection.recv(65536)
+
+        assert not answer.startswith(b"HTTP/1.1 5")
+
     def test_a_sender_that_is_slow_with_its_body_does_not_hold_the_others_up(
         self, function: str, define: Define, alertname: str
     ) -> None:
         define(alertname)
-        host, port = function.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-
+        with stalled(function, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"):
             response = post(function, notification_json(firing(alertname)))
 
         assert response.words == ["created"]
+
+
+def stalled(url: str, head: bytes) -> socket.socket:
+    """Send the beginning of a request, and no more."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.sendall(head)
+    return connection
 
 
 @contextmanager
@@ -351,6 +378,30 @@ class TestStarting:
         assert started["cluster"] == proxy.url
         assert started["namespace"] == "openfero-jobs"
 
+    def test_each_alert_has_its_line_with_what_became_of_it(
+        self, proxied: FunctionProcess, define: Define, alertname: str
+    ) -> None:
+        define(f"{alertname}Broken", manifest="a: [")
+        alerts = [firing(alertname), firing(f"{alertname}Broken")]
+
+        post(proxied.url, notification_json(*alerts))
+
+        lines = [json.loads(line) for line in proxied.lines() if alertname in line]
+        assert [(line["event"], line["outcome"], line["level"]) for line in lines] == [
+            ("alert", "no-definition", "INFO"),
+            ("alert", "broken", "ERROR"),
+        ]
+
+    def test_a_refused_request_has_its_line(self, proxied: FunctionProcess) -> None:
+        post(proxied.url, b"{}")
+
+        line = json.loads(proxied.lines()[-1])
+        assert (line["event"], line["code"], line["reason"]) == (
+            "refused",
+            400,
+            "alerts must be a list",
+        )
+
     def test_every_line_of_ours_is_json(self, proxied: FunctionProcess) -> None:
         ours = [line for line in proxied.lines() if line.startswith("{")]
 
@@ -382,18 +433,19 @@ class TestToken:
 
         assert response.status == 200
 
+    @pytest.mark.parametrize("path", ["/", "/alerts"])
     @pytest.mark.parametrize(
-        "authorization", ["", "Bearer", "Bearer wrong", "Bearer firs", "Basic first", "first"]
+        "authorization", ["", "Bearer", "Bearer guess", "Bearer firs", "Basic first", "first"]
     )
     def test_anything_else_is_401_and_is_not_repeated_anywhere(
-        self, guarded: FunctionProcess, token_file: Path, authorization: str
+        self, guarded: FunctionProcess, token_file: Path, authorization: str, path: str
     ) -> None:
         token_file.write_text("first\n")
 
-        response = post(guarded.url, notification_json(), authorization=authorization)
+        response = post(guarded.url + path, notification_json(), authorization=authorization)
 
         assert (response.status, response.headers["www-authenticate"]) == (401, "Bearer")
-        assert "wrong" not in response.text + guarded.log.read_text()
+        assert "guess" not in response.text + guarded.log.read_text()
 
     def test_a_new_token_counts_without_a_restart(
         self, guarded: FunctionProcess, token_file: Path

@@ -40,6 +40,8 @@ MAY_COME = {
     "cython_runtime": "compiled code of PyYAML and charset_normalizer",
     "google": "a namespace that others leave in the environment",
     "six": "older versions of dateutil",
+    "sitecustomize": "Debian starts every interpreter with it",
+    "usercustomize": "what a person adds to every interpreter",
     "_distutils_hack": "setuptools, at the start of any interpreter",
 }
 # The interpreter's own, under names that no list of the standard library has.
