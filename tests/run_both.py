@@ -25,7 +25,7 @@ RUNS: tuple[Run, ...] = (
     ("make, make run and func's scaffold", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
 )
 # What touches a Kubernetes API, each worker with a control plane of its own.
-ASKING = ("requests", "doors", "cluster", "docs")
+ASKING = ("requests", "doors", "cluster", "docs", "knative")
 ON_REAL = ("-n2", "--dist=loadscope", *(f"tests/test_{name}.py" for name in ASKING))
 REAL_RUNS: tuple[Run, ...] = (
     ("on a real control plane, with functions-framework", FUNCTIONS_FRAMEWORK, ON_REAL),
