@@ -23,7 +23,7 @@ TO_TEST := to-test-$(CONTENT)
 .PHONY: help run test check real test-real clean
 
 # A real control plane, compiled once for each go.sum.
-REAL     := .cache/real/$(shell sha256sum tests/real/go.sum | cut -c 1-12)
+REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
 COMMANDS := kube-apiserver kube-controller-manager kube-scheduler kubectl
 KUBE     := 1.36.3
 LDFLAGS  := -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=36,-X k8s.io/component-base/version.$(v))
