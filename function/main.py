@@ -6,6 +6,8 @@ else is imported by its full name.
 
 import os
 import socket
+from contextlib import suppress
+from functools import partial
 
 import flask
 import functions_framework
@@ -25,23 +27,26 @@ def openfero(request: flask.Request) -> flask.Response:
     """Answer one request."""
     headers = {name.lower(): value for name, value in request.headers}
     with webhook.receive(request.method, request.path, headers) as reception:
-        _feed(reception, request)
+        is_whole = _feed(reception, request)
         answer = reception.settle()
     # A streamed answer: for any other, functions-framework first reads the rest of the
     # body into memory, however large it is.
     told = {**answer.headers, "Content-Length": str(len(answer.body))}
-    return flask.Response(iter([answer.body]), answer.status, told)
+    response = flask.Response(iter([answer.body]), answer.status, told)
+    if not is_whole:
+        response.call_on_close(partial(_hang_up, request))
+    return response
 
 
-def _feed(reception: Reception, request: flask.Request) -> None:
-    """Hand over the body as it comes, for as long as there is time."""
+def _feed(reception: Reception, request: flask.Request) -> bool:
+    """Hand over the body as it comes; return whether nothing of it is left unread."""
     connection = request.environ["gunicorn.socket"]
     try:
         while reception.wants_body:
             connection.settimeout(reception.seconds_left)
             chunk = request.stream.read(65536)
             if not chunk:
-                return
+                return True
             reception.feed(chunk)
     except TimeoutError:
         reception.time_out()
@@ -49,6 +54,10 @@ def _feed(reception: Reception, request: flask.Request) -> None:
         reception.break_off()
     finally:
         connection.settimeout(None)
-    if request.content_length or "Transfer-Encoding" in request.headers:
-        # Otherwise gunicorn's thread waits for what is left unread, up to five seconds.
-        connection.shutdown(socket.SHUT_RD)
+    return not request.content_length and "Transfer-Encoding" not in request.headers
+
+
+def _hang_up(request: flask.Request) -> None:
+    """End a connection on which gunicorn would wait for the rest of a body, for five seconds."""
+    with suppress(OSError):
+        request.environ["gunicorn.socket"].shutdown(socket.SHUT_RDWR)
