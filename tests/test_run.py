@@ -202,6 +202,12 @@ class TestWhatIsShown:
 
         assert re.search("\n".join(expected) + "\n", demo.output), demo.output
 
+    def test_the_readme_shows_the_same(self, demo: Demo) -> None:
+        readme = (ROOT / "README.md").read_text()
+        [table] = re.findall(r"```text\n(ALERT.*?)```", readme, re.DOTALL)
+
+        assert table in demo.output
+
     def test_the_jobs_are_shown_as_kubectl_shows_them(self, demo: Demo) -> None:
         assert len(re.findall(r"^openfero-\S+ +Complete +1/1 ", demo.output, re.M)) == 2
 
