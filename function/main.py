@@ -40,10 +40,9 @@ def openfero(request: flask.Request) -> flask.Response:
 
 def _feed(reception: Reception, request: flask.Request) -> bool:
     """Hand over the body as it comes; return whether nothing of it is left unread."""
-    connection = request.environ["gunicorn.socket"]
     try:
         while reception.wants_body:
-            connection.settimeout(reception.seconds_left)
+            _set_timeout(request, reception.seconds_left)
             chunk = request.stream.read(65536)
             if not chunk:
                 return True
@@ -53,11 +52,18 @@ def _feed(reception: Reception, request: flask.Request) -> bool:
     except Exception:  # gunicorn lets out whatever it meets in a broken body
         reception.break_off()
     finally:
-        connection.settimeout(None)
+        _set_timeout(request, None)
     return not request.content_length and "Transfer-Encoding" not in request.headers
+
+
+def _set_timeout(request: flask.Request, seconds: float | None) -> None:
+    # Only gunicorn hands its socket out; Flask's own server, behind --debug, does not.
+    if connection := request.environ.get("gunicorn.socket"):
+        connection.settimeout(seconds)
 
 
 def _hang_up(request: flask.Request) -> None:
     """End a connection on which gunicorn would wait for the rest of a body, for five seconds."""
-    with suppress(OSError):
-        request.environ["gunicorn.socket"].shutdown(socket.SHUT_RDWR)
+    if connection := request.environ.get("gunicorn.socket"):
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
