@@ -37,8 +37,7 @@ class Function:
             answer = reception.known  # what is known need not wait for a thread
             if answer is None:
                 answer = await loop.run_in_executor(self._threads, reception.settle)
-        told = {**answer.headers, "Content-Length": str(len(answer.body))}
-        raw = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+        raw = [(name.lower().encode(), value.encode()) for name, value in answer.head.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await send({"type": "http.response.body", "body": answer.body})
 

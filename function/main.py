@@ -31,8 +31,7 @@ def openfero(request: flask.Request) -> flask.Response:
         answer = reception.settle()
     # A streamed answer: for any other, functions-framework first reads the rest of the
     # body into memory, however large it is.
-    told = {**answer.headers, "Content-Length": str(len(answer.body))}
-    response = flask.Response(iter([answer.body]), answer.status, told)
+    response = flask.Response(iter([answer.body]), answer.status, answer.head)
     if not is_whole:
         response.call_on_close(partial(_hang_up, request))
     return response

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from function.alerts import Alert
-from function.errors import Refused
+from function.errors import Broken, Refused, Unavailable
 
 # Alertmanager copies the text of a failure into its own log line.
 MAX_LINE = 200
@@ -39,8 +39,8 @@ class Kind(StrEnum):
 
 
 _STATUS = {
-    Kind.BROKEN: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Kind.BROKEN: Broken.status,
+    Kind.UNAVAILABLE: Unavailable.status,
 }
 
 
@@ -74,6 +74,11 @@ class Answer:
     status: HTTPStatus
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def head(self) -> dict[str, str]:
+        """The headers, with the length of the body."""
+        return {**self.headers, "Content-Length": str(len(self.body))}
 
 
 def answer(outcomes: Sequence[Outcome], is_event: bool) -> Answer:

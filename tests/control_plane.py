@@ -8,7 +8,6 @@ import hashlib
 import json
 import ssl
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +18,11 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from function_process import ROOT, free_port
+from waiting import until
 
 GO_SUM = ROOT / "tests" / "real" / "go.sum"
 ADMIN = "admin"
 START_SECONDS = 60
-STOP_SECONDS = 10
 
 
 def binaries() -> Path:
@@ -144,12 +143,13 @@ class ControlPlane:
         asked = urllib.request.Request(
             f"{self.url}/readyz", headers={"Authorization": f"Bearer {ADMIN}"}
         )
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
+
+        def is_ready() -> bool:
             with suppress(OSError), urllib.request.urlopen(asked, context=context, timeout=5):
-                return
-            time.sleep(0.05)  # it does not say when it is ready
-        raise AssertionError((self.folder / "kube-apiserver.log").read_text()[-2000:])
+                return True
+            return False
+
+        until(is_ready, f"the API server is ready: {self.folder}", START_SECONDS)
 
 
 @contextmanager

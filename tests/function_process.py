@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from waiting import until
 from wire import get
 
 ROOT = Path(__file__).parent.parent
@@ -120,11 +120,10 @@ def free_port() -> int:
 
 
 def _await_ready(function: FunctionProcess) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    def is_ready() -> bool:
         assert function.process.poll() is None, "\n".join(function.lines())
         with contextlib.suppress(OSError):
-            if get(f"{function.url}/health/readiness").status == 200:
-                return
-        time.sleep(0.02)  # no server says when it listens
-    raise AssertionError("not ready after 30 s:\n" + "\n".join(function.lines()))
+            return get(f"{function.url}/health/readiness").status == 200
+        return False
+
+    until(is_ready, f"{function.url} is ready")

@@ -1,13 +1,13 @@
 """A test's own view of a Kubernetes API, beside the function: plain objects over HTTP."""
 
 import json
-import time
 from typing import Any
 from urllib.parse import quote
 
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+from waiting import until
 
 Objects = list[dict[str, Any]]
 
@@ -61,14 +61,15 @@ class Kube:
 
     def complete(self, name: str) -> None:
         """Let a Job end well: play the kubelet where there is none, and wait for the controller."""
-        end = time.monotonic() + 30
-        while not _is_complete(self.get("jobs", name)):
-            assert time.monotonic() < end, f"{name} does not end"
+
+        def is_complete() -> bool:
             for pod in self.list("pods", f"batch.kubernetes.io/job-name={name}"):
                 if pod["status"].get("phase", "Pending") == "Pending":
                     ended = {"status": {"phase": "Succeeded"}}
                     self.patch("pods", pod["metadata"]["name"], ended, "status")
-            time.sleep(0.05)
+            return _is_complete(self.get("jobs", name))
+
+        until(is_complete, f"{name} ends")
 
     def delete(self, resource: str, name: str) -> None:
         self._ask("DELETE", f"{self._path(resource, name)}?propagationPolicy=Background")

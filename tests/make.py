@@ -84,6 +84,11 @@ def alert_json(**fields: Any) -> dict[str, Any]:
     }
 
 
+def firing(alertname: str, **labels: str) -> dict[str, Any]:
+    """Return one firing alert of that name, without a fingerprint."""
+    return alert_json(labels={"alertname": alertname, **labels}, fingerprint="")
+
+
 def notification_json(*alerts: Any, **fields: Any) -> dict[str, Any]:
     """Return one notification as Alertmanager writes it, of one alert if none is given."""
     return {

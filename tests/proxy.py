@@ -93,6 +93,15 @@ def status(code: int, reason: str = "", message: str = "", **details: Any) -> An
     return Answer(code, json.dumps(content).encode())
 
 
+QUOTA_CONFLICT = status(
+    409,
+    "Conflict",
+    'Operation cannot be fulfilled on resourcequotas "q": the object has been modified',
+    name="q",
+    kind="resourcequotas",
+)
+
+
 def first(times: int, fault: Fault, matches: Callable[[Request], bool] = lambda _: True) -> Rule:
     """Play a fault for the first matching requests, then none."""
     lock, left = threading.Lock(), [times]

@@ -20,6 +20,7 @@ from kubernetes.client import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
 from make import MANIFEST, a_config_map, a_notification, an_alert
 from proxy import (
+    QUOTA_CONFLICT,
     Amend,
     Answer,
     Delay,
@@ -44,13 +45,6 @@ from function.settle import Settler
 
 HTML = Answer(502, b"<html>Bad Gateway</html>", (("Content-Type", "text/html"),))
 
-QUOTA_CONFLICT = status(
-    409,
-    "Conflict",
-    'Operation cannot be fulfilled on resourcequotas "q": the object has been modified',
-    name="q",
-    kind="resourcequotas",
-)
 QUOTA_FULL = status(
     403, "Forbidden", 'jobs.batch "x" is forbidden: exceeded quota: q', name="x", kind="jobs"
 )

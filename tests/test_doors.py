@@ -16,8 +16,9 @@ import pytest
 from conftest import Define, assert_log_is_clean
 from function_process import ROOT, FunctionProcess, command, environment, free_port, running
 from kube import Kube
-from make import BINARY_EVENT, a_manifest, alert_json, notification_json
+from make import BINARY_EVENT, a_manifest, firing, notification_json
 from proxy import (
+    QUOTA_CONFLICT,
     Delay,
     FaultProxy,
     Hang,
@@ -27,15 +28,8 @@ from proxy import (
     first,
     status,
 )
+from waiting import until
 from wire import Response, get, post
-
-QUOTA_CONFLICT = status(
-    409, "Conflict", "Operation cannot be fulfilled on resourcequotas", name="q"
-)
-
-
-def firing(alertname: str, **labels: str) -> dict[str, object]:
-    return alert_json(labels={"alertname": alertname, **labels}, fingerprint="")
 
 
 def creating(request: Request) -> bool:
@@ -141,7 +135,7 @@ class TestManyAtOnce:
 
             assert get(f"{function}/health/readiness", seconds=5).status == 200
 
-        until(lambda: post(function, notification_json()).status == 200)
+        until(lambda: post(function, notification_json()).status == 200, "a place is free")
 
     def test_a_body_that_cannot_be_read_is_no_defect(self, function: str) -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
@@ -187,20 +181,17 @@ def posted(function: FunctionProcess, body: bytes, times: int) -> Iterator[list[
 
 def await_refusal(function: FunctionProcess) -> None:
     """Wait until all places are taken; a wrong method never takes one."""
-    until(lambda: post(function.url, b"not JSON").status == 503)
+    until(lambda: post(function.url, b"not JSON").status == 503, "all places are taken")
 
 
 def await_taken(function: FunctionProcess, notification: object) -> Response:
     """Post until there is a place again: those that hung are being told 503."""
     found: list[Response] = []
-    until(lambda: found.append(post(function.url, notification)) or found[-1].status == 200)
+    until(
+        lambda: found.append(post(function.url, notification)) or found[-1].status == 200,
+        "a place is free",
+    )
     return found[-1]
-
-
-def until(condition: object, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "waited in vain"
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +306,7 @@ class TestStopping:
         with running(door, tmp_path / "log", proxy_kubeconfig) as process:
             hanging = always(Hang(), lambda request: b"web-2" in request.body)
             with proxy.playing(hanging), posted(process, body, 1):
-                until(lambda: len(kube.jobs(definition)) == 2)
+                until(lambda: len(kube.jobs(definition)) == 2, "two jobs are stored")
         with running(door, tmp_path / "log", proxy_kubeconfig) as process:
             response = post(process.url, notification)
 

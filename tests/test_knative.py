@@ -17,6 +17,7 @@ from conftest import NAMESPACE, Define
 from function_process import ROOT
 from kube import Kube
 from make import a_container, a_manifest, a_notification, an_alert
+from waiting import until
 
 from function.cluster import connect
 from function.definitions import definition_name, read_manifest
@@ -124,10 +125,7 @@ def confined(kubectl: Kubectl, base: object, overlay: Path) -> Iterator[None]:
     kubectl("apply", "--validate=strict", *files)
     patched = f"in-force-{uuid.uuid4().hex[:8]}"
     kubectl("create", "-f", "-", stdin=a_job(patched))
-    end = time.monotonic() + 30
-    while not _are_in_force(kubectl, patched):
-        assert time.monotonic() < end, "the policies are not in force"
-        time.sleep(0.2)  # the API server does not say when it has read them
+    until(lambda: _are_in_force(kubectl, patched), "the policies are in force")
     yield
     kubectl("delete", "job", "-n", NAMESPACE, patched)
     kubectl("delete", "--ignore-not-found", *files)
@@ -522,27 +520,23 @@ def test_limits_are_changed_without_touching_a_policy(
     ]
     try:
         kubectl("apply", "-f", "-", stdin=patched)
-        await_(lambda: [judge_create(job) for job in changed] == [""] * 3)
+        until(lambda: [judge_create(job) for job in changed] == [""] * 3, "the limits are in force")
         kubectl("delete", "-f", limits)
-        await_(lambda: "failed to configure binding" in _denied(kubectl, a_job()))
+        until(
+            lambda: "failed to configure binding" in _denied(kubectl, a_job()),
+            "the missing limits deny",
+        )
         kubectl("apply", "-f", "-", stdin={**patched, "data": {}})
-        await_(lambda: "no such key" in _denied(kubectl, a_job()))
+        until(lambda: "no such key" in _denied(kubectl, a_job()), "the empty limits deny")
     finally:
         kubectl("apply", "-f", limits)
-        await_(lambda: not _denied(kubectl, a_job()))
+        until(lambda: not _denied(kubectl, a_job()), "the limits are back")
 
 
 def _denied(kubectl: Kubectl, job: dict[str, Any]) -> str:
     create = ("create", "--dry-run=server", f"--as={FUNCTION}", "-f", "-")
     ran = kubectl(*create, stdin=job, check=False)
     return ran.stderr if ran.returncode else ""
-
-
-def await_(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 # What the function may patch.
@@ -680,7 +674,10 @@ def test_the_policies_have_nothing_that_their_types_do_not_know(
         found = kubectl("get", "validatingadmissionpolicy", *names, "-o", "json").stdout
         return json.loads(found)["items"]
 
-    await_(lambda: all("typeChecking" in each["status"] for each in policies()))
+    until(
+        lambda: all("typeChecking" in each["status"] for each in policies()),
+        "the policies are type-checked",
+    )
 
     assert [each["status"]["typeChecking"] for each in policies()] == [{}, {}]
 

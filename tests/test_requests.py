@@ -21,6 +21,7 @@ from make import (
     a_recording,
     alert_json,
     event_json,
+    firing,
     headers_of,
     notification_json,
 )
@@ -29,10 +30,6 @@ from wire import Response, get, post, request
 pytestmark = pytest.mark.every_server
 
 JSON = {"Content-Type": "application/json"}
-
-
-def firing(alertname: str, **labels: str) -> dict[str, Any]:
-    return alert_json(labels={"alertname": alertname, **labels}, fingerprint="")
 
 
 def resolved(alertname: str, **labels: str) -> dict[str, Any]:
