@@ -303,9 +303,10 @@ class TestStopping:
         notification = notification_json(*(firing(alertname, pod=f"web-{n}") for n in range(3)))
         body = json.dumps(notification).encode()
 
-        with running(door, tmp_path / "log", proxy_kubeconfig) as process:
-            hanging = always(Hang(), lambda request: b"web-2" in request.body)
-            with proxy.playing(hanging), posted(process, body, 1):
+        # It is killed while the third create still hangs, so that it cannot try again.
+        with proxy.playing(always(Hang(), lambda request: b"web-2" in request.body)):
+            log = tmp_path / "log"
+            with running(door, log, proxy_kubeconfig) as process, posted(process, body, 1):
                 until(lambda: len(kube.jobs(definition)) == 2, "two jobs are stored")
         with running(door, tmp_path / "log", proxy_kubeconfig) as process:
             response = post(process.url, notification)
