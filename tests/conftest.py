@@ -1,7 +1,8 @@
 """What the tests share: a Kubernetes API, a proxy before it, and the function in each door.
 
-By default the embedded API and functions of our own; with `--url` the request suite
-goes to a running function, whose cluster and namespace KUBECONFIG names.
+By default the embedded API and functions of our own. With `--api=real` a real control
+plane, or the cluster that KUBECONFIG names, in a namespace of its own. With `--url` the
+request suite goes to a running function, whose cluster and namespace KUBECONFIG names.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import control_plane
+import own_cluster
 import pytest
 from function_process import FunctionProcess, doors, running
 from kube import Kube
@@ -34,8 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--api",
         choices=["embedded", "real"],
         default="embedded",
-        help="the Kubernetes API that everything runs against; `make real` compiles the real one",
+        help="the Kubernetes API that everything runs against; `make real` compiles the real one,"
+        " KUBECONFIG names one of your own",
     )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.getoption("--api") == "real" and own_cluster.given():
+        return f"cluster: that of KUBECONFIG={own_cluster.given()}, in a namespace openfero-test-…"
+    return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -75,6 +84,10 @@ def kubeconfig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
     if request.config.getoption("--url"):
         yield Path(os.environ["KUBECONFIG"])
         return
+    if request.config.getoption("--api") == "real" and (owner := own_cluster.given()):
+        with own_cluster.namespace_of_its_own(owner, folder) as path:
+            yield path
+        return
     if request.config.getoption("--api") == "real":
         real = folder / "control-plane"
         real.mkdir()
@@ -85,6 +98,14 @@ def kubeconfig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
         return
     with LocalAPI(namespaces=(NAMESPACE,)) as api:
         yield write_kubeconfig(folder / "api.kubeconfig", api.url)
+
+
+@pytest.fixture(scope="session")
+def needs_control_plane(request: pytest.FixtureRequest) -> None:
+    """What is started, stopped or changed as a whole cannot be somebody's cluster."""
+    options = request.config
+    if options.getoption("--api") != "real" or options.getoption("--url") or own_cluster.given():
+        pytest.skip("needs a control plane of its own: make test-real without KUBECONFIG")
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +136,8 @@ def proxy(kube: Kube) -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="session")
 def proxy_kubeconfig(folder: Path, proxy: FaultProxy, kube: Kube) -> Path:
-    return write_kubeconfig(folder / "proxy.kubeconfig", proxy.url, kube.token)
+    path = folder / "proxy.kubeconfig"
+    return write_kubeconfig(path, proxy.url, kube.token, kube.namespace)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trustme
@@ -120,6 +120,16 @@ class ControlPlane:
             "--root-ca-file=ca.crt",
         )
         self._start("kube-scheduler", *common, f"--secure-port={free_port()}", "--cert-dir=certs")
+
+    @contextmanager
+    def another_api_server(self) -> Iterator["ControlPlane"]:
+        """A second API server on the same etcd, as in a control plane of several nodes."""
+        other = replace(self, port=free_port(), processes={})
+        try:
+            other.start_api_server()
+            yield other
+        finally:
+            other.stop()
 
     def kill(self, name: str) -> None:
         """End a process as a power cut does."""

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,15 +70,27 @@ class FunctionProcess:
 
 @contextlib.contextmanager
 def running(
-    door: str, log: Path, kubeconfig: str | Path, port: int = 0, **environ: str
+    door: str,
+    log: Path,
+    kubeconfig: str | Path | None,
+    port: int = 0,
+    inside: Sequence[str | Path] = (),
+    root: Path = ROOT,
+    **environ: str,
 ) -> Iterator[FunctionProcess]:
-    """Start the function and wait until it is ready; afterwards nothing of it is left."""
+    """Start the function and wait until it is ready; afterwards nothing of it is left.
+
+    `inside` is a command that runs the function's own as its last words, `root` where
+    another version of the project lies.
+    """
     port = port or free_port()
+    if kubeconfig:
+        environ["KUBECONFIG"] = str(kubeconfig)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command(door, port),
-            cwd=ROOT,
-            env=environment(door, port, KUBECONFIG=str(kubeconfig), **environ),
+            [*inside, *command(door, port)],
+            cwd=root,
+            env=environment(door, port, **{"PYTHONPATH": str(root), **environ}),
             stdout=output,
             stderr=output,
             start_new_session=True,

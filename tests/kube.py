@@ -11,7 +11,12 @@ from waiting import until
 
 Objects = list[dict[str, Any]]
 
-_PREFIXES = {"configmaps": "/api/v1", "pods": "/api/v1", "jobs": "/apis/batch/v1"}
+_PREFIXES = {
+    "configmaps": "/api/v1",
+    "jobs": "/apis/batch/v1",
+    "pods": "/api/v1",
+    "resourcequotas": "/api/v1",
+}
 
 
 class Kube:
@@ -21,6 +26,7 @@ class Kube:
         configuration = Configuration()
         load_kube_config(kubeconfig, client_configuration=configuration)
         configuration.retries = False
+        configuration.connection_pool_maxsize = 32
         self.host = configuration.host
         self.authority: str | None = configuration.ssl_ca_cert
         self.namespace = list_kube_config_contexts(kubeconfig)[1]["context"]["namespace"]
@@ -78,6 +84,10 @@ class Kube:
         return "/".join([_PREFIXES[parts[0]], "namespaces", self.namespace, *map(quote, parts)])
 
     def _ask(self, method: str, path: str, content: Any = None) -> dict[str, Any]:
+        return json.loads(self.text(method, path, content))
+
+    def text(self, method: str, path: str, content: Any = None) -> str:
+        """Return what the server answers, whatever it is."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Content-Type": kind, "Accept": "application/json"}
         if self.token:
@@ -85,9 +95,20 @@ class Kube:
         response = self._rest.request(
             method, self._configuration.host + path, headers, content, _request_timeout=(5, 30)
         )
-        text = response.read()
+        text: str = response.read().decode()
         assert response.status < 300, f"{method} {path}: {response.status} {text!r}"
-        return json.loads(text)
+        return text
+
+
+def variables(job: dict[str, Any]) -> dict[str, str]:
+    """The variables of the first container."""
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
+
+
+def pods_of(jobs: Objects) -> list[str]:
+    """The label `pod` of the alerts that these Jobs were made for."""
+    return sorted(variables(job)["OPENFERO_POD"] for job in jobs)
 
 
 def _is_complete(job: dict[str, Any]) -> bool:

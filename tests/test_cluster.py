@@ -640,11 +640,13 @@ class TestCredentials:
         with pytest.raises(BadSettings, match="set KUBECONFIG"):
             connect(Settings())
 
-    def test_the_namespace_is_the_contexts_unless_it_is_set(self, proxy_kubeconfig: Path) -> None:
+    def test_the_namespace_is_the_contexts_unless_it_is_set(
+        self, proxy_kubeconfig: Path, kube: Kube
+    ) -> None:
         own = connect(Settings(kubeconfig=str(proxy_kubeconfig)))
         given = connect(Settings(kubeconfig=str(proxy_kubeconfig), jobs_namespace="elsewhere"))
 
-        assert (own.namespace, given.namespace) == (NAMESPACE, "elsewhere")
+        assert (own.namespace, given.namespace) == (kube.namespace, "elsewhere")
 
 
 # What a kubelet mounts, mounted where it does; then the function looks for a definition.

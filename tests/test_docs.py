@@ -138,6 +138,7 @@ def test_the_example_in_the_readme_becomes_a_job_with_the_variables_told(
     example = blocks("README.md", "yaml")[0]
     config_map = yaml.safe_load(example)
     name = config_map["metadata"]["name"]
+    config_map["metadata"]["namespace"] = kube.namespace
     kube.create("configmaps", config_map)
     labels = {"alertname": "PodDown", "namespace": "shop", "pod": "web-0"}
 

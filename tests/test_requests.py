@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import Define
-from kube import Kube
+from kube import Kube, pods_of, variables
 from make import (
     BINARY_EVENT,
     MANIFEST,
@@ -34,16 +34,6 @@ JSON = {"Content-Type": "application/json"}
 
 def resolved(alertname: str, **labels: str) -> dict[str, Any]:
     return {**firing(alertname, **labels), "status": "resolved", "endsAt": "2026-11-23T14:00:00Z"}
-
-
-def pods_of(kube: Kube, definition: str) -> list[str]:
-    """The label `pod` of the alerts whose Jobs there are."""
-    return sorted(variables(job)["OPENFERO_POD"] for job in kube.jobs(definition))
-
-
-def variables(job: dict[str, Any]) -> dict[str, str]:
-    container = job["spec"]["template"]["spec"]["containers"][0]
-    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
 
 
 def assert_one_line(response: Response, status: int, text: str = "") -> None:
@@ -98,7 +88,7 @@ class TestOneAlertOneJob:
         response = post(function, notification_json(*alerts))
 
         assert response.words == ["created"] * 5
-        assert pods_of(kube, definition) == [f"web-{number}" for number in range(5)]
+        assert pods_of(kube.jobs(definition)) == [f"web-{number}" for number in range(5)]
 
     def test_a_repeated_notification_creates_nothing(
         self, function: str, kube: Kube, define: Define, alertname: str
@@ -135,7 +125,7 @@ class TestOneAlertOneJob:
         response = post(function, notification_json(known, new))
 
         assert response.words == ["exists", "created"]
-        assert pods_of(kube, definition) == ["known", "new"]
+        assert pods_of(kube.jobs(definition)) == ["known", "new"]
 
     def test_a_repeat_after_the_job_has_ended_does_not_run_it_again(
         self, function: str, kube: Kube, define: Define, alertname: str
@@ -236,8 +226,8 @@ class TestEachAlertByItsOwnStatus:
         response = post(function, notification_json(*alerts, status="firing"))
 
         assert response.words == ["created", "created"]
-        assert pods_of(kube, on_firing) == ["ill"]
-        assert pods_of(kube, on_resolved) == ["well"]
+        assert pods_of(kube.jobs(on_firing)) == ["ill"]
+        assert pods_of(kube.jobs(on_resolved)) == ["well"]
 
     def test_a_resolved_job_is_made_while_the_firing_job_is_still_there(
         self, function: str, define: Define, alertname: str
@@ -278,7 +268,7 @@ class TestEachAlertByItsOwnStatus:
         response = post(function + "/alerts", notification_json(*alerts))
 
         assert response.words == ["created", "created"]
-        assert pods_of(kube, definition) == ["web-0", "web-1"]
+        assert pods_of(kube.jobs(definition)) == ["web-0", "web-1"]
 
 
 class TestDefinitions:
@@ -453,7 +443,7 @@ class TestCloudEvents:
         for pod in ("a", "b"):
             post(function, notification_json(firing(alertname, pod=pod)), **BINARY_EVENT)
 
-        assert pods_of(kube, definition) == ["a", "b"]
+        assert pods_of(kube.jobs(definition)) == ["a", "b"]
 
     def test_a_broken_definition_is_422_to_a_broker_as_well(
         self, function: str, define: Define, alertname: str
@@ -738,7 +728,7 @@ class TestRecordings:
 
         assert response.status == 200
         for status, definition in found.items():
-            assert pods_of(kube, definition) == expected.get(status, [])
+            assert pods_of(kube.jobs(definition)) == expected.get(status, [])
 
     def test_a_recorded_truncated_group_runs_the_job_of_what_it_still_names(
         self, function: str, kube: Kube, define: Define

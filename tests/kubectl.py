@@ -1,0 +1,51 @@
+"""Real kubectl, of the version of the control plane, and with it what is applied."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import control_plane
+import yaml
+from function_process import ROOT
+
+Ran = subprocess.CompletedProcess[str]
+
+BASE = ROOT / "knative"
+
+
+class Kubectl:
+    """Runs kubectl as whom the kubeconfig says, or `--as` another."""
+
+    def __init__(self, kubeconfig: Path, home: Path) -> None:
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "KUBECONFIG": str(kubeconfig),
+        }
+
+    def __call__(self, *arguments: object, stdin: Any = "", check: bool = True) -> Ran:
+        """Run one command, with a text or a value on its stdin; fail if it does, unless told."""
+        ran = subprocess.run(
+            [control_plane.binaries() / "kubectl", *map(str, arguments)],
+            input=stdin if isinstance(stdin, str) else json.dumps(stdin),
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 0 or not check, ran
+        return ran
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(text))
+
+
+def apply_base(kubectl: Kubectl) -> list[dict[str, Any]]:
+    """Apply all of the base but the Knative Service; return all of it."""
+    built = documents(kubectl("kustomize", BASE).stdout)
+    ours = [each for each in built if not each["apiVersion"].startswith("serving.knative.dev/")]
+    kubectl("apply", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(ours))
+    return built

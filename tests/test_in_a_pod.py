@@ -1,0 +1,158 @@
+"""The function as its pod finds itself: the shipped account, its token, and nothing else.
+
+The files that a kubelet mounts lie at one fixed path, so the function gets a mount
+namespace of its own, in which they lie there.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import control_plane
+import pytest
+import yaml
+from conftest import NAMESPACE
+from control_plane import ControlPlane
+from function_process import FunctionProcess, doors, running
+from kube import Kube, pods_of
+from kubectl import BASE, Kubectl, apply_base
+from make import MANIFEST, a_config_map, firing, notification_json
+from waiting import until
+from wire import Response, post
+
+ALERT = "InAPod"
+DEFINITION = "openfero-inapod-firing"
+
+# The client reads its token once a minute, and an API server trusts one for ten seconds
+# after it has been revoked.
+TOKEN_SECONDS = 90
+
+IN_A_POD = """
+mount -t tmpfs run /run
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+mount --bind "$1" /run/secrets/kubernetes.io/serviceaccount
+shift
+exec "$@"
+"""
+
+
+@dataclass
+class Pod:
+    """What a kubelet gives to a pod of the function."""
+
+    plane: ControlPlane
+    kubectl: Kubectl
+    folder: Path
+
+    def starts(self) -> AbstractContextManager[FunctionProcess]:
+        [door, *_] = doors()
+        inside = ("unshare", "-Urm", "sh", "-euc", IN_A_POD, "in-a-pod", self.mounted)
+        host, port = self.plane.url.removeprefix("https://").split(":")
+        return running(
+            door,
+            self.folder / "function.log",
+            None,
+            inside=inside,
+            KUBERNETES_SERVICE_HOST=host,
+            KUBERNETES_SERVICE_PORT=port,
+            **variables_of_the_service(),
+        )
+
+    @property
+    def mounted(self) -> Path:
+        return self.folder / "serviceaccount"
+
+    def give_token(self, bound_to: str) -> None:
+        """Put a token where the old one was, by a rename, as a kubelet does.
+
+        It is good for as long as the Secret it is bound to.
+        """
+        self.kubectl("create", "secret", "generic", bound_to, "-n", "openfero")
+        bound = ("--bound-object-kind=Secret", f"--bound-object-name={bound_to}")
+        token = self.kubectl("create", "token", "openfero-function", "-n", "openfero", *bound)
+        fresh = self.mounted / "fresh"
+        fresh.write_text(token.stdout.strip())
+        fresh.rename(self.mounted / "token")
+
+    def revoke_token(self, bound_to: str) -> None:
+        self.kubectl("delete", "secret", bound_to, "-n", "openfero")
+
+
+def variables_of_the_service() -> dict[str, str]:
+    """Those of the shipped Service; its token for senders is a matter of other tests."""
+    spec = yaml.safe_load((BASE / "service.yaml").read_text())["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    variables = {each["name"]: each["value"] for each in container["env"]}
+    del variables["OPENFERO_TOKEN_FILE"]
+    return variables
+
+
+@pytest.fixture(scope="module")
+def pod(needs_control_plane: None, folder: Path) -> Iterator[Pod]:
+    if subprocess.run(["unshare", "-Urm", "true"]).returncode:
+        pytest.skip("needs a mount namespace of its own: unshare -Urm is forbidden here")
+    home = folder / "in-a-pod"
+    (home / "serviceaccount").mkdir(parents=True)
+    with control_plane.running(home) as plane:
+        admin = plane.write_kubeconfig(home / "admin.kubeconfig", namespace=NAMESPACE)
+        pod = Pod(plane, Kubectl(admin, home), home)
+        apply_base(pod.kubectl)
+        (pod.mounted / "ca.crt").write_bytes(plane.authority.read_bytes())
+        (pod.mounted / "namespace").write_text("openfero")
+        yield pod
+
+
+@pytest.fixture
+def kube(pod: Pod) -> Iterator[Kube]:
+    client = Kube(str(pod.folder / "admin.kubeconfig"))
+    definition = a_config_map(name=DEFINITION, data={"job.yaml": MANIFEST})
+    del definition["metadata"]["uid"]
+    client.create("configmaps", definition)
+    yield client
+    client.delete("configmaps", DEFINITION)
+    for job in client.jobs(DEFINITION):
+        client.delete("jobs", job["metadata"]["name"])
+    client.close()
+
+
+def notify(function: FunctionProcess, pod_label: str) -> Response:
+    return post(function.url, notification_json(firing(ALERT, pod=pod_label)))
+
+
+def test_it_finds_its_cluster_and_does_its_work(pod: Pod, kube: Kube) -> None:
+    pod.give_token("plain")
+
+    with pod.starts() as function:
+        answers = [notify(function, "web-0"), notify(function, "web-0")]
+        stranger = post(function.url, notification_json(firing("Unknown")))
+
+    assert [each.words for each in (*answers, stranger)] == [
+        ["created"],
+        ["exists"],
+        ["no-definition"],
+    ]
+    started = function.log.read_text()
+    assert pod.plane.url in started
+    assert NAMESPACE in started
+
+
+def test_a_token_that_is_rotated_is_followed_and_one_that_is_revoked_heals(
+    pod: Pod, kube: Kube
+) -> None:
+    """One Job per episode all the while: what is refused for now, the sender sends again."""
+    pod.give_token("before")
+    with pod.starts() as function:
+        assert notify(function, "first").words == ["created"]
+
+        pod.revoke_token("before")
+        until(lambda: notify(function, "second").status == 503, "the old token is refused")
+        refused = notify(function, "second")
+        pod.give_token("after")
+        until(lambda: notify(function, "second").status == 200, "the new one is", TOKEN_SECONDS)
+        settled = notify(function, "second")
+
+    assert "Unauthorized" in refused.text
+    assert settled.words == ["exists"]
+    assert pods_of(kube.jobs(DEFINITION)) == ["first", "second"]
