@@ -105,7 +105,7 @@ def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
         _check_status(group_status, "status")
     alerts = message.get("alerts")
     if not isinstance(alerts, list):
-        raise bad_request("alerts must be a list")
+        raise bad_request("not a notification of Alertmanager: alerts must be a list")
     if len(alerts) > MAX_ALERTS:
         raise Refused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

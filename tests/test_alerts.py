@@ -307,13 +307,19 @@ def test_a_notification_that_is_no_object_is_400(body):
 def test_alerts_that_are_no_list_are_400(alerts):
     answer = refused(a_body(alerts=alerts))
 
-    assert answer == (HTTPStatus.BAD_REQUEST, "alerts must be a list")
+    assert answer == (
+        HTTPStatus.BAD_REQUEST,
+        "not a notification of Alertmanager: alerts must be a list",
+    )
 
 
 def test_a_notification_without_alerts_is_400():
     answer = refused(b'{"version": "4", "status": "firing"}')
 
-    assert answer == (HTTPStatus.BAD_REQUEST, "alerts must be a list")
+    assert answer == (
+        HTTPStatus.BAD_REQUEST,
+        "not a notification of Alertmanager: alerts must be a list",
+    )
 
 
 @pytest.mark.parametrize("alert", [None, [], "a", 1, True], ids=repr)
