@@ -8,8 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
+
+import components
+import own_cluster
 
 ROOT = Path(__file__).parent.parent
 # Each environment holds one of the two servers; none can hold both.
@@ -22,26 +26,38 @@ Run = tuple[str, Path, tuple[str, ...]]
 RUNS: tuple[Run, ...] = (
     ("the suite with functions-framework", FUNCTIONS_FRAMEWORK, CORE),
     ("the suite with func", FUNC, CORE),
-    ("make, make run and func's scaffold", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
+    ("make, make run, func's scaffold and the image", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
 )
-# What touches a Kubernetes API, each worker with a control plane of its own.
-ASKING = ("requests", "doors", "cluster", "docs")
-ON_REAL = ("-n2", "--dist=loadscope", *(f"tests/test_{name}.py" for name in ASKING))
-REAL_RUNS: tuple[Run, ...] = (
-    ("on a real control plane, with functions-framework", FUNCTIONS_FRAMEWORK, ON_REAL),
-    ("on a real control plane, with func", FUNC, ON_REAL),
-    # By itself: policies that confine the function hold a moment longer than they are there.
-    ("what is applied to a cluster", FUNCTIONS_FRAMEWORK, ("tests/test_knative.py",)),
+# What asks a Kubernetes API, each worker with a control plane of its own.
+ASKING = ("requests", "doors", "cluster", "docs", "broker", "func_invoke", "upgrade")
+# What needs more than one to ask: several servers, a pod, Prometheus and Alertmanager.
+AROUND = ("two_servers", "in_a_pod", "own_cluster", "install", "chain", "chain_faults")
+# By itself: policies that confine the function hold a moment longer than they are there.
+APPLIED = ("knative", "components", "alertmanager_config")
+TWO = ("-n2", "--dist=loadscope")
+
+
+def files(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"tests/test_{name}.py" for name in names)
+
+
+IN_ANY_CLUSTER: tuple[Run, ...] = (
+    ("on a real API, with functions-framework", FUNCTIONS_FRAMEWORK, (*TWO, *files(ASKING))),
+    ("on a real API, with func", FUNC, (*TWO, *files(ASKING))),
+)
+IN_OURS: tuple[Run, ...] = (
+    ("what is around the function", FUNCTIONS_FRAMEWORK, (*TWO, *files(AROUND))),
+    ("what is applied to a cluster", FUNCTIONS_FRAMEWORK, files(APPLIED)),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Run all, print the sum, and return the exit status."""
-    runs = REAL_RUNS if "--api=real" in arguments else RUNS
+    real = "--api=real" in arguments
     total: Counter[str] = Counter()
     status = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, (title, environment, options) in enumerate(runs):
+        for number, (title, environment, options) in enumerate(real_runs() if real else RUNS):
             report = Path(folder, f"{number}.xml")
             print(f"\n== {title}", flush=True)
             code = run_pytest(environment / "bin/python", report, [*options, *arguments])
@@ -49,8 +65,28 @@ def main(arguments: list[str]) -> int:
             total += counts
             if code or not counts["passed"]:
                 status = 1
+    if real:
+        print_components()
     print(f"total: {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
     return status
+
+
+def real_runs() -> tuple[Run, ...]:
+    """Return what runs on a real API: in somebody's cluster only what leaves the rest of it alone."""
+    return IN_ANY_CLUSTER if own_cluster.given() else IN_ANY_CLUSTER + IN_OURS
+
+
+def print_components() -> None:
+    """Print each real component that took part, with its version."""
+    print("\nthe real components:")
+    for title, found in (
+        ("", components.kubernetes()),
+        ("", components.monitoring()),
+        (" (functions-framework)", components.packages(FUNCTIONS_FRAMEWORK / "bin/python")),
+        (" (func)", components.packages(FUNC / "bin/python")),
+    ):
+        for name, version in found:
+            print(f"  {name} {version}{title}")
 
 
 def run_pytest(python: Path, report: Path, arguments: list[str]) -> int:
