@@ -20,13 +20,17 @@ TO_TEST := to-test-$(CONTENT)
 .DEFAULT_GOAL := help
 # One environment is not installed into twice at the same time.
 .NOTPARALLEL:
-.PHONY: help run test check real test-real clean
+.PHONY: help run test check real test-real build kind clean
 
 # A real control plane, compiled once for each go.sum.
 REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
 COMMANDS := kube-apiserver kube-controller-manager kube-scheduler kubectl
 KUBE     := 1.36.3
 LDFLAGS  := -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=36,-X k8s.io/component-base/version.$(v))
+
+# What others add to Kubernetes, as YAML out of their modules. By itself: a newer Knative
+# compiles no Kubernetes.
+CRDS := .cache/crds/$(shell sha256sum tests/real/crds/go.sum 2> /dev/null | cut -c 1-12)
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +46,10 @@ check: $(FF)/$(TO_TEST) ## Check format, style and types
 	@$(FF)/bin/ruff check function tests
 	@$(FF)/bin/mypy
 
-real: $(REAL)/done ## Compile etcd and Kubernetes for the tests (Go 1.26 or newer, some minutes, once)
+real: $(REAL)/done $(CRDS)/done ## Compile etcd and Kubernetes for the tests (Go 1.26 or newer, some minutes, once)
+	-@tests/real/fetch-alertmanager.sh
 
-test-real: real $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run the suite against a real Kubernetes control plane
+test-real: $(if $(KUBECONFIG),,real) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run the suite on real Kubernetes: its own, or that of KUBECONFIG
 	@$(FF)/bin/python tests/run_both.py --api=real $(ARGS)
 
 $(REAL)/done:
@@ -56,6 +61,31 @@ $(REAL)/done:
 	@cd tests/real && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(@D)/etcd \
 	  go.etcd.io/etcd/server/v3
 	@touch $@
+
+# No more is downloaded than these modules, and each must be what go.sum says.
+$(CRDS)/done:
+	$(check_go)
+	@mkdir -p $(@D)
+	@cd tests/real/crds && go mod download
+	@cd tests/real/crds && install -m 644 \
+	  $(call module,knative.dev/serving)/config/core/300-resources/service.yaml \
+	  $(call module,knative.dev/eventing)/config/core/resources/broker.yaml \
+	  $(call module,knative.dev/eventing)/config/core/resources/trigger.yaml \
+	  $(call module,github.com/prometheus-operator/prometheus-operator)/example/prometheus-operator-crd/*_alertmanagerconfigs.yaml \
+	  $(CURDIR)/$(@D)/
+	@touch $@
+
+# $(call module,PATH): the folder of a module that tests/real/crds/go.mod names.
+module = "$$(go list -m -f '{{.Dir}}' $(1))"
+
+build: ## Build the image: make build IMAGE=registry/name:tag
+	$(check_build)
+	@$(ENGINE) build --file Containerfile --tag '$(IMAGE)' .
+	@echo "Push it, and in the folder of your kustomization (knative/ if you have none) type:"
+	@echo "kustomize edit set image dev.local/openfero=$(IMAGE)"
+
+kind: ## A cluster here, from Prometheus to the Job; needs docker and kind, not run in CI
+	@hack/kind.sh
 
 clean: ## Remove what was installed and cached
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
@@ -87,6 +117,16 @@ version = $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[
 too_old = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 11))' && echo yes)
 no_venv = $(shell $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || echo yes)
 command = make $(or $(MAKECMDGOALS),run)
+
+# Whichever is there builds alike; ENGINE=… chooses.
+ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(if $(call where,$(engine)),$(engine))))
+where   = $(shell command -v '$(1)' 2> /dev/null)
+
+define check_build
+$(if $(IMAGE),,$(error Which image? make build IMAGE=registry/name:tag))
+$(if $(ENGINE),,$(error To build an image, install docker, podman or buildah))
+$(if $(call where,$(ENGINE)),,$(error There is no $(ENGINE): make build IMAGE=$(IMAGE) ENGINE=docker))
+endef
 
 go_version = $(shell go env GOVERSION 2> /dev/null)
 go_fits    = $(shell printf '%s\n' go1.26 '$(go_version)' | sort -VC && echo yes)

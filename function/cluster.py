@@ -100,7 +100,7 @@ class Cluster:
         if reply.is_about("AlreadyExists", "jobs", name):
             return Creation(is_new=False, warnings=reply.warnings)
         if reply.is_refusal:
-            raise Broken(f"the API server refuses the job: {reply.text}")
+            raise Broken(f"the API server refuses the job: {_reason(reply, name)}")
         # A quota is looked at before the name: a full one hides the Job that exists.
         if "exceeded quota" in reply.text and self._exists(job, deadline):
             return Creation(is_new=False, warnings=reply.warnings)
@@ -156,6 +156,12 @@ class Cluster:
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         # As kubectl does: many a token file ends in a newline.
         return headers | ({"Authorization": token.strip()} if token else {})
+
+
+def _reason(reply: Reply, name: str) -> str:
+    """Return why a Job is refused, without its name, which would fill half of a short answer."""
+    text = reply.text.removeprefix(f'Job.batch "{name}" is invalid: ')
+    return text.removeprefix(f'jobs.batch "{name}" is forbidden: ')
 
 
 class _UnreadableHeaders(Unavailable):

@@ -31,10 +31,11 @@ RUNS: tuple[Run, ...] = (
 # What asks a Kubernetes API, each worker with a control plane of its own.
 ASKING = ("requests", "doors", "cluster", "docs", "broker", "func_invoke", "upgrade")
 # What needs more than one to ask: several servers, a pod, Prometheus and Alertmanager.
-AROUND = ("two_servers", "in_a_pod", "own_cluster", "install", "chain", "chain_faults")
+# The longest first.
+AROUND = ("chain_faults", "in_a_pod", "chain", "install", "own_cluster", "two_servers")
 # By itself: policies that confine the function hold a moment longer than they are there.
 APPLIED = ("knative", "components", "alertmanager_config")
-TWO = ("-n2", "--dist=loadscope")
+TWO = ("-n2", "--dist=loadscope", "--no-loadscope-reorder")
 
 
 def files(names: Sequence[str]) -> tuple[str, ...]:

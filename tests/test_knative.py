@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import control_plane
+import crds
 import pytest
 import yaml
 from conftest import NAMESPACE, Define
 from function_process import ROOT
 from kube import Kube
-from make import a_container, a_manifest, a_notification, an_alert
+from kubectl import BASE, Kubectl, Ran, apply_base, documents
+from make import STARTS_AT, a_container, a_manifest, a_notification, an_alert
+from overlays import as_told, write_overlay
 from waiting import until
 
 from function.cluster import connect
@@ -26,74 +28,31 @@ from function.outcomes import Kind
 from function.settings import Settings
 from function.settle import Settler
 
-BASE = ROOT / "knative"
 CONFINE = BASE / "components" / "confine"
-SAMPLE = BASE / "definitions" / "kubequotaalmostfull.yaml"
-SERVICE_CRD = ROOT.parent / "shared" / "schemas" / "serving-service-crd.yaml"
+SAMPLES = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in sorted((BASE / "definitions").glob("*.yaml"))
+}
 
 FUNCTION = "system:serviceaccount:openfero:openfero-function"
 STRANGER = "system:serviceaccount:openfero:default"
 
 POD_SECURITY = ("enforce", "warn")
 
-Ran = subprocess.CompletedProcess[str]
-Kubectl = Callable[..., Ran]
 Judge = Callable[..., str]
 
 
-def kustomizations() -> list[Path]:
-    return sorted(BASE.rglob("kustomization.yaml"))
-
-
-def applied_files() -> list[Path]:
-    """Every file that a kustomization names, but for what needs Knative."""
-    names = [
-        path.parent / name
-        for path in kustomizations()
-        for name in yaml.safe_load(path.read_text())["resources"]
-    ]
-    return [path for path in names if path.name != "service.yaml"]
-
-
-def where(path: Path) -> str:
-    return str(path.relative_to(BASE))
-
-
-def documents(text: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(text))
-
-
 @pytest.fixture(scope="module")
-def kubectl(request: pytest.FixtureRequest) -> Kubectl:
-    """Run kubectl as the admin, or `--as` another, with a value or a text on its stdin."""
-    if request.config.getoption("--api") != "real" or request.config.getoption("--url"):
-        pytest.skip("needs a real API server: make test-real")
-    kubeconfig: Path = request.getfixturevalue("kubeconfig")
-    home = request.getfixturevalue("folder")
-
-    def kubectl(*arguments: object, stdin: Any = "", check: bool = True) -> Ran:
-        ran = subprocess.run(
-            [control_plane.binaries() / "kubectl", *map(str, arguments)],
-            input=stdin if isinstance(stdin, str) else json.dumps(stdin),
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert ran.returncode == 0 or not check, ran
-        return ran
-
-    return kubectl
+def kubectl(needs_control_plane: None, kubeconfig: Path, folder: Path) -> Kubectl:
+    return Kubectl(kubeconfig, folder)
 
 
 @pytest.fixture(scope="module")
 def base(kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
     """Apply all of the base but the Knative Service; afterwards the namespace is as it was."""
-    built = documents(kubectl("kustomize", BASE).stdout)
-    ours = [each for each in built if not each["apiVersion"].startswith("serving.knative.dev/")]
-    kubectl("apply", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(ours))
+    built = apply_base(kubectl)
     yield built
-    roles = [each for each in ours if each["kind"] in ("Role", "RoleBinding")]
+    roles = [each for each in built if each["kind"] in ("Role", "RoleBinding")]
     kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(roles))
     kubectl("delete", "namespace", "openfero", "--wait=false")
     restored = {"automountServiceAccountToken": None}
@@ -105,16 +64,7 @@ def base(kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kustomization that adds the component, and patches it as its comment says."""
-    folder = tmp_path_factory.mktemp("overlay").resolve()
-    told = [
-        line.removeprefix("#   ")
-        for line in (CONFINE / "kustomization.yaml").read_text().splitlines()
-        if line.startswith("#   ")
-    ]
-    # From the folder beside the base that the comment stands in.
-    text = "\n".join(told).replace("../knative", os.path.relpath(BASE, folder))
-    (folder / "kustomization.yaml").write_text(text)
-    return folder
+    return write_overlay(tmp_path_factory.mktemp("overlay"), as_told("confine"))
 
 
 @pytest.fixture(scope="module")
@@ -192,38 +142,54 @@ def test_an_overlay_with_the_patch_of_the_comment_builds(kubectl: Kubectl, overl
     assert {"ValidatingAdmissionPolicy", "Service"} <= {each["kind"] for each in built}
 
 
-@pytest.mark.parametrize("path", applied_files(), ids=where)
-def test_every_file_is_taken_strictly_and_applied_again_changes_nothing(
-    kubectl: Kubectl, confined: object, path: Path
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_definition_is_taken_and_is_found_where_the_function_looks(
+    kubectl: Kubectl, base: object, name: str
 ) -> None:
-    ran = kubectl("apply", "--validate=strict", "-f", path)
+    path = BASE / "definitions" / f"{name}.yaml"
+    kubectl("apply", "--validate=strict", "--dry-run=server", "-f", path)
 
-    assert ran.stderr == ""
-    assert [line for line in ran.stdout.splitlines() if not line.endswith(" unchanged")] == []
-
-
-def test_the_sample_definition_is_taken_and_is_found_where_the_function_looks(
-    kubectl: Kubectl, base: object
-) -> None:
-    kubectl("apply", "--validate=strict", "--dry-run=server", "-f", SAMPLE)
-
-    metadata = yaml.safe_load(SAMPLE.read_text())["metadata"]
+    metadata = SAMPLES[name]["metadata"]
     assert metadata["namespace"] == NAMESPACE
-    assert metadata["name"] == definition_name(an_alert("KubeQuotaAlmostFull"))
+    assert metadata["name"] == definition_name(an_alert(alert_of(SAMPLES[name])))
+
+
+def alert_of(config_map: dict[str, Any]) -> str:
+    """The alert that a definition is for: its one key."""
+    [alertname] = config_map["data"]
+    return str(alertname)
+
+
+def test_the_job_of_the_test_alert_reports_it_and_needs_no_label_but_its_name(
+    tmp_path: Path,
+) -> None:
+    """Its script, with the shell of this machine."""
+    job = a_job_of(SAMPLES["openferotest"])
+    template = job["spec"]["template"]
+    [container] = template["spec"]["containers"]
+    file = tmp_path / "alert.json"
+    file.write_text(template["metadata"]["annotations"]["openfero.io/alert"])
+    told = {each["name"]: each["value"] for each in container["env"]}
+
+    ran = subprocess.run(
+        container["command"] + container["args"],
+        env={"PATH": os.environ["PATH"], **told, "OPENFERO_ALERT_FILE": str(file)},
+        capture_output=True,
+        text=True,
+    )
+
+    first, _, rest = ran.stdout.partition("\n")
+    assert first == f"OpenferoTest is firing since {STARTS_AT}"
+    assert json.loads(rest)["labels"] == {"alertname": "OpenferoTest"}
+    assert ran.stderr == ""
 
 
 def test_the_service_is_taken_by_the_schema_of_knative(kubectl: Kubectl, base: object) -> None:
-    if not SERVICE_CRD.exists():
-        pytest.skip("needs the CRD of Knative Serving, which is not part of the project")
     service = BASE / "service.yaml"
-    kubectl("apply", "--server-side", "-f", SERVICE_CRD)
-    try:
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", SERVICE_CRD)
+    with crds.applied(kubectl, crds.SERVICE):
         ran = kubectl("apply", "--validate=strict", "-f", service)
         misspelt = service.read_text().replace("containerConcurrency", "containerConcurency")
         refused = kubectl("apply", "--validate=strict", "-f", "-", stdin=misspelt, check=False)
-    finally:
-        kubectl("delete", "--ignore-not-found", "-f", SERVICE_CRD)
 
     assert ran.stdout == "service.serving.knative.dev/openfero created\n"
     assert 'unknown field "spec.template.spec.containerConcurency"' in refused.stderr
@@ -366,8 +332,8 @@ def refusal(ran: Ran, policy: str) -> str:
     return ran.stderr.rpartition("denied request: ")[2].strip()
 
 
-def a_job_of(config_map: dict[str, Any], alertname: str) -> dict[str, Any]:
-    alert = an_alert(alertname)
+def a_job_of(config_map: dict[str, Any]) -> dict[str, Any]:
+    alert = an_alert(alert_of(config_map))
     name = config_map["metadata"]["name"]
     manifest = read_manifest(config_map, alert)
     return build_job(manifest, alert, a_notification(alert), name, NAMESPACE)[0]
@@ -380,8 +346,8 @@ def readme_definition() -> dict[str, Any]:
 
 GOOD_JOBS = {
     "the least": a_job(),
-    "the sample": a_job_of(yaml.safe_load(SAMPLE.read_text()), "KubeQuotaAlmostFull"),
-    "that of the README": a_job_of(readme_definition(), "PodDown"),
+    **{name: a_job_of(sample) for name, sample in SAMPLES.items()},
+    "that of the README": a_job_of(readme_definition()),
     "its own account": a_job(
         pod={"serviceAccountName": "openfero-job", "automountServiceAccountToken": True}
     ),
@@ -713,17 +679,19 @@ def settler(kubectl: Kubectl, confined: object, kubeconfig: Path, tmp_path: Path
     return Settler(connect(Settings(kubeconfig=str(path), jobs_namespace=NAMESPACE)))
 
 
-def test_the_function_settles_the_sample_confined_and_with_its_own_token(
-    kubectl: Kubectl, kube: Kube, settler: Settler
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_the_function_settles_a_sample_confined_and_with_its_own_token(
+    kubectl: Kubectl, kube: Kube, settler: Settler, sample: dict[str, Any]
 ) -> None:
-    alerts = (an_alert("KubeQuotaAlmostFull"), an_alert("KubeQuotaAlmostFull", status="resolved"))
-    kubectl("apply", "-f", SAMPLE)
+    name = alert_of(sample)
+    alerts = (an_alert(name), an_alert(name, status="resolved"))
+    kubectl("apply", "-f", "-", stdin=sample)
     try:
         first = settler.settle(a_notification(*alerts), time.monotonic() + 20)
         again = settler.settle(a_notification(*alerts), time.monotonic() + 20)
     finally:
-        kubectl("delete", "-f", SAMPLE)
-        for job in kube.jobs("openfero-kubequotaalmostfull-firing"):
+        kubectl("delete", "-f", "-", stdin=sample)
+        for job in kube.jobs(sample["metadata"]["name"]):
             kube.delete("jobs", job["metadata"]["name"])
 
     assert [each.kind for each in first] == [Kind.CREATED, Kind.NO_DEFINITION]
@@ -740,3 +708,4 @@ def test_a_definition_beyond_a_limit_is_broken_and_its_author_is_told_the_rule(
 
     assert outcome.kind == Kind.BROKEN
     assert DEADLINE in outcome.message
+    assert outcome.message.startswith("the API server refuses the job: ValidatingAdmissionPolicy")
