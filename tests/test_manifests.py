@@ -1,6 +1,7 @@
 """Text → manifest: YAML as Kubernetes reads it, and no text that harms who reads it."""
 
 import json
+import re
 
 import pytest
 from make import MANIFEST, a_manifest
@@ -182,7 +183,11 @@ def test_an_alias_without_an_anchor_is_broken():
     ids=["open brackets", "closed brackets", "braces", "dashes", "question marks"],
 )
 def test_a_text_that_nests_without_bounds_is_broken_and_harms_nobody(text):
-    assert broken(text) == "YAML: nested deeper than 100"
+    # From 6.0.4 on PyYAML looks ahead, and may give up by itself.
+    assert re.fullmatch(
+        r"YAML: (nested deeper than 100|line 1, column \d+: exceeded maximum nesting depth)",
+        broken(text),
+    )
 
 
 def test_too_many_values_are_broken():
