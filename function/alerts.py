@@ -7,7 +7,7 @@ that Alertmanager gives them, or the request is refused as a whole.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -80,6 +80,10 @@ class Alert:
     def name(self) -> str:
         """The label `alertname`; empty if the alert has none, which is legal."""
         return self.labels.get("alertname", "")
+
+    def as_firing(self) -> "Alert":
+        """Return the alert as it was before it resolved."""
+        return replace(self, status="firing")
 
 
 @dataclass(frozen=True)

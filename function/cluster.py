@@ -1,44 +1,19 @@
-"""The Kubernetes API: the verbs that the function needs.
+"""The Kubernetes API: the verbs that the function needs, and what they say was done.
 
-The only importer of the Kubernetes client, of which it uses the low-level half: the
-typed one refuses legal manifests, hides warnings and costs a second of cold start.
-Time-outs are explicit, tries are bounded by the deadline; a POST may be repeated,
-because the name of the Job is derived.
+All may be repeated: a Job's name is derived, and a patch says how things are to be.
 """
 
-import random
-import re
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import urllib3
-from kubernetes.client import Configuration
-from kubernetes.client.exceptions import ApiException
-from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import ConfigException
-from kubernetes.config.incluster_config import load_incluster_config
-from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+from function.errors import Broken, QuotaExceeded, Unavailable
+from function.replies import Object, Reply
+from function.settings import Settings
+from function.transport import TOO_MANY_WARNINGS, Transport, UnreadableHeaders, configure
 
-from function import __version__
-from function.errors import BadSettings, Broken, Unavailable
-from function.replies import Object, Reply, read_reply
-from function.settings import Settings, is_namespace
-
-# Seconds for one request; the deadline of the notification can make them less.
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 5.0
-# Seconds between tries: sixteen writers under one quota need several. What takes
-# longer than all of them is left to the sender, who tries again as well.
-PAUSES = (0.1, 0.2, 0.4, 0.8)
-MAX_CONNECTIONS = 16
-# No object of a cluster comes near: etcd takes about 1.5 MiB.
-MAX_ANSWER = 8 * 1024 * 1024
-
-SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-_TOO_MANY_WARNINGS = "the API server has more warnings about the manifest than can be read"
+# A Job may have a megabyte, and a page must fit into one answer.
+PAGE = 8
 
 
 @dataclass(frozen=True)
@@ -49,16 +24,21 @@ class Creation:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Past:
+    """The Jobs of a selector, and the time by the API server's clock: seconds of the epoch."""
+
+    jobs: tuple[Object, ...]
+    now: float
+
+
 class Cluster:
     """One cluster, and in it the namespace of definitions and Jobs."""
 
-    def __init__(self, configuration: Configuration, namespace: str, strict: bool) -> None:
-        configuration.retries = False  # ours end with the deadline
-        configuration.connection_pool_maxsize = MAX_CONNECTIONS
-        self.host: str = configuration.host
+    def __init__(self, transport: Transport, namespace: str, strict: bool) -> None:
+        self.host = transport.host
         self.namespace = namespace
-        self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        self._ask = transport.ask
         self._validation = "Strict" if strict else "Warn"
         self._jobs = f"/apis/batch/v1/namespaces/{quote(namespace)}/jobs"
         self._config_maps = f"/api/v1/namespaces/{quote(namespace)}/configmaps"
@@ -76,21 +56,50 @@ class Cluster:
             return None
         raise Unavailable(f"cannot read the definition: {reply.text}")
 
-    def create_job(self, job: Object, deadline: float) -> Creation:
-        """Make a Job, unless it is there already.
+    def list_jobs(self, labels: Mapping[str, str], deadline: float) -> Past:
+        """Return the Jobs that have all these labels, as the API server knows them now."""
+        query = {
+            "labelSelector": ",".join(f"{name}={value}" for name, value in labels.items()),
+            "limit": PAGE,
+        }
+        jobs: list[Object] = []
+        while True:
+            reply = self._ask("GET", f"{self._jobs}?{urlencode(query)}", deadline)
+            items = reply.items("JobList")
+            if items is None:
+                raise Unavailable(f"cannot list jobs: {reply.text}")
+            if reply.date is None:
+                raise Unavailable("the API server does not say what time it is")
+            jobs += items
+            if not reply.next_page:
+                return Past(tuple(jobs), reply.date)
+            query["continue"] = reply.next_page
+
+    def patch_job(self, name: str, patch: Object, deadline: float) -> Object | None:
+        """Merge a patch into a Job and return it as it is then; None if there is no such Job."""
+        reply = self._ask("PATCH", f"{self._jobs}/{quote(name)}", deadline, patch)
+        if reply.is_object("Job", name):
+            return reply.content
+        if reply.is_about("NotFound", "jobs", name):
+            return None
+        raise Unavailable(f"cannot patch the job {name}: {reply.text}")
+
+    def create_job(self, job: Object, deadline: float, dry_run: bool = False) -> Creation:
+        """Make a Job, unless it is there already; with `dry_run` only ask whether it could be.
 
         Raises Broken if the API server will never take this Job, Unavailable if it may
         take it later.
         """
+        query = "&dryRun=All" if dry_run else ""
         try:
-            return self._create(job, self._validation, deadline)
-        except _UnreadableHeaders:
+            return self._create(job, self._validation + query, deadline)
+        except UnreadableHeaders:
             # The Job may have been made all the same, now or before; only a look can tell.
             if self._exists(job, deadline):
-                return Creation(is_new=False, warnings=(_TOO_MANY_WARNINGS,))
+                return Creation(is_new=False, warnings=(TOO_MANY_WARNINGS,))
             if self._validation == "Strict":
                 raise
-        return self._create(job, "Ignore", deadline)
+        return self._create(job, "Ignore" + query, deadline)
 
     def _create(self, job: Object, validation: str, deadline: float) -> Creation:
         name = job["metadata"]["name"]
@@ -102,60 +111,15 @@ class Cluster:
         if reply.is_refusal:
             raise Broken(f"the API server refuses the job: {_reason(reply, name)}")
         # A quota is looked at before the name: a full one hides the Job that exists.
-        if "exceeded quota" in reply.text and self._exists(job, deadline):
+        if "exceeded quota" not in reply.text:
+            raise Unavailable(f"cannot create the job: {reply.text}")
+        if self._exists(job, deadline):
             return Creation(is_new=False, warnings=reply.warnings)
-        raise Unavailable(f"cannot create the job: {reply.text}")
+        raise QuotaExceeded(f"cannot create the job: {reply.text}")
 
     def _exists(self, job: Object, deadline: float) -> bool:
         name = job["metadata"]["name"]
         return self._ask("GET", f"{self._jobs}/{quote(name)}", deadline).is_object("Job", name)
-
-    def _ask(self, method: str, path: str, deadline: float, body: Object | None = None) -> Reply:
-        """Send a request, again after a pause where that can help and time is left."""
-        for pause in PAUSES:
-            try:
-                reply = self._send(method, path, deadline, body)
-                if not reply.is_worth_another_try or not _pause(pause, deadline):
-                    return reply
-            except _UnreadableHeaders:
-                raise
-            except Unavailable:
-                if not _pause(pause, deadline):
-                    raise
-        return self._send(method, path, deadline, body)
-
-    def _send(self, method: str, path: str, deadline: float, body: Object | None) -> Reply:
-        started = time.monotonic()
-        left = deadline - started
-        if left <= 0:
-            raise Unavailable("no time is left to ask the API server")
-        try:
-            response = self._rest.request(
-                method,
-                self.host + path,
-                headers=self._headers(),
-                body=body,
-                _request_timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
-            )
-            content = _read(response.response, min(deadline, started + READ_SECONDS))
-            return read_reply(response.status, content, response.headers.getlist("Warning"))
-        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as exc:
-            if "got more than" in str(exc):  # http.client takes 100 headers of 64 KiB
-                raise _UnreadableHeaders(_TOO_MANY_WARNINGS) from exc
-            raise Unavailable(f"the API server is out of reach: {_cause(exc)}") from exc
-        except ValueError:  # its text would show the token
-            raise Unavailable("the token for the API server cannot be sent") from None
-
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "User-Agent": f"openfero/{__version__}",
-        }
-        # Asked for at each request, because this is what re-reads a rotated token.
-        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        # As kubectl does: many a token file ends in a newline.
-        return headers | ({"Authorization": token.strip()} if token else {})
 
 
 def _reason(reply: Reply, name: str) -> str:
@@ -164,71 +128,7 @@ def _reason(reply: Reply, name: str) -> str:
     return text.removeprefix(f'jobs.batch "{name}" is forbidden: ')
 
 
-class _UnreadableHeaders(Unavailable):
-    """The answer has more headers than can be read, because each warning is one."""
-
-
-def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
-    """Return the body of an answer, unless it drips or is larger than any object may be."""
-    content = bytearray()
-    try:
-        while chunk := response.read1(65536, decode_content=False):
-            content += chunk
-            if len(content) > MAX_ANSWER:
-                raise Unavailable("the API server answered more than it can have to say")
-            if time.monotonic() > until:
-                raise Unavailable("the API server was too slow with its answer")
-        response.release_conn()
-        return bytes(content)
-    except BaseException:
-        response.close()
-        raise
-
-
-def _pause(seconds: float, deadline: float) -> bool:
-    """Wait, so that writers do not meet again; return False if there is no time for it."""
-    wait = seconds * random.uniform(0.5, 1.0)
-    if time.monotonic() + wait >= deadline:
-        return False
-    time.sleep(wait)
-    return True
-
-
-def _cause(exc: Exception) -> str:
-    """Return the innermost reason, without the pool and the address around it."""
-    cause = getattr(exc, "reason", None) or exc
-    text = str(cause).splitlines()[-1] if str(cause) else type(cause).__name__
-    return re.sub(r"^.*?(Pool\(.*?\)|object at 0x[0-9a-f]+>): ", "", text)
-
-
 def connect(settings: Settings) -> Cluster:
-    """Return the cluster of the kubeconfig, if one is set, else the one around the pod.
-
-    Nothing else is tried: neither a laptop's default kubeconfig nor the account of a
-    build pod may repair production by accident. Raises BadSettings.
-    """
-    configuration = Configuration()
-    source = f"KUBECONFIG={settings.kubeconfig}" if settings.kubeconfig else "in a pod"
-    try:
-        if settings.kubeconfig:
-            load_kube_config(settings.kubeconfig, client_configuration=configuration)
-            namespace = settings.jobs_namespace or _context_namespace(settings.kubeconfig)
-        else:
-            load_incluster_config(configuration)
-            namespace = settings.jobs_namespace or SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
-    except Exception as exc:  # the loaders let out whatever a bad file makes them stumble over
-        problem = " ".join(str(exc).split())
-        raise BadSettings(
-            f"no cluster ({source}): {problem}; "
-            "set KUBECONFIG, or run it in a pod with a service account"
-        ) from exc
-    if not re.match(r"https?://[^/\s]+", configuration.host):
-        raise BadSettings(f"no cluster ({source}): {configuration.host} is no address of one")
-    if not is_namespace(namespace):
-        raise BadSettings(f"no cluster ({source}): {namespace!r} is not the name of a namespace")
-    return Cluster(configuration, namespace, settings.strict)
-
-
-def _context_namespace(kubeconfig: str) -> str:
-    _, context = list_kube_config_contexts(kubeconfig)
-    return str(context["context"].get("namespace") or "default")
+    """Return the cluster that the settings name, and no other; raises BadSettings."""
+    configuration, namespace = configure(settings)
+    return Cluster(Transport(configuration), namespace, settings.strict)

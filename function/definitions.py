@@ -1,15 +1,17 @@
-"""ConfigMap → manifest: which ConfigMap defines the job of an alert, and what it holds.
+"""ConfigMap → definition: which one is an alert's, and what manifest and guard rails it holds.
 
 Pure. What stands in a definition that cannot become a Job raises Broken, with the
 place and what was expected there.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from function.alerts import Alert
 from function.errors import Broken
 from function.manifests import read_yaml
+from function.rails import ANNOTATIONS, Rails, read_rails
 
 ConfigMap = dict[str, Any]
 Manifest = dict[str, Any]
@@ -19,9 +21,14 @@ DISABLED = "openfero/job-disabled"
 ALERTNAME = "openfero.io/alertname"
 FALLBACK_KEY = "job.yaml"
 
-# Every annotation of ours that is understood. Another one is a slip of the pen, and
-# to ignore it would silently switch off a guard that the author relies on.
-ANNOTATIONS = frozenset({ALERTNAME})
+
+@dataclass(frozen=True)
+class Definition:
+    """What its author wrote: the manifest of a Job, and what limits it."""
+
+    manifest: Manifest
+    rails: Rails
+
 
 # A DNS subdomain, which is what the name of a ConfigMap must be: at most 253 characters.
 _LEGAL_NAME = re.compile(
@@ -65,21 +72,31 @@ def is_disabled(config_map: ConfigMap) -> bool:
     return bool(value == "true")
 
 
-def read_manifest(config_map: ConfigMap, alert: Alert) -> Manifest:
-    """Return the Job manifest of a definition, as the author wrote it.
+def read_definition(config_map: ConfigMap, alert: Alert, mode: str) -> Definition:
+    """Return what a ConfigMap defines for an alert; `mode` is the setting's.
 
-    Raises Broken if it has an annotation or label of ours that is not known, no manifest, or
-    one that is not the YAML of a batch/v1 Job.
+    Raises Broken if its guard rails cannot be read, or if it has no manifest or one that
+    is not the YAML of a batch/v1 Job.
     """
-    _check_names(config_map, "annotations", ANNOTATIONS)
-    _check_names(config_map, "labels", frozenset())
+    rails = guard_rails(config_map, alert.status, mode)
     manifest = read_yaml(_manifest_text(config_map, alert))
     if not isinstance(manifest, dict):
         raise Broken("the manifest is not a YAML mapping")
     for field, expected in (("apiVersion", "batch/v1"), ("kind", "Job")):
         if manifest.get(field) != expected:
             raise Broken(f"{field} must be {expected}, found {manifest.get(field)}")
-    return manifest
+    return Definition(manifest, rails)
+
+
+def guard_rails(config_map: ConfigMap, status: str, mode: str) -> Rails:
+    """Return the guard rails of a definition for alerts of this status; raises Broken.
+
+    An annotation of ours that is not known is a slip of the pen, and to ignore it would
+    silently switch off a guard that the author relies on.
+    """
+    _check_names(config_map, "annotations", ANNOTATIONS | {ALERTNAME})
+    _check_names(config_map, "labels", frozenset())
+    return read_rails(config_map["metadata"].get("annotations") or {}, status, mode)
 
 
 def _check_names(config_map: ConfigMap, kind: str, known: frozenset[str]) -> None:

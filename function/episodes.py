@@ -62,12 +62,25 @@ def starts_at(alert: Alert) -> str:
 
 
 def job_name(definition: str, alert: Alert) -> str:
-    """Return the name of the episode's Job: a DNS label of at most 52 characters.
+    """Return the name of the episode's Job, where no guard rail counts runs."""
+    return _name(definition, episode(definition, alert))
+
+
+def run_name(definition: str, subject: str, number: int) -> str:
+    """Return the name of a subject's run, so that of two that count alike one is refused.
+
+    `subject` is the alert_id() of the labels that say what is repaired.
+    """
+    return _name(definition, digest(definition, subject, str(number)))
+
+
+def _name(definition: str, suffix: str) -> str:
+    """Return a DNS label of at most 52 characters.
 
     An Indexed Job appends its index to the names of its pods, which may have 63.
     """
     readable = definition.replace(".", "-")[:39].rstrip("-")
-    return f"{readable}-{episode(definition, alert)}"
+    return f"{readable}-{suffix}"
 
 
 def _canonical(labels: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ OpenFeroError
   Refused              the request is not taken: the status says why
   Broken               422: the definition cannot become a Job; mending it heals
   Unavailable          503: the cluster is out of reach or refuses us; trying again may help
+    QuotaExceeded      the same: there is no room for the Job now
 """
 
 from http import HTTPStatus
@@ -42,6 +43,10 @@ class Unavailable(OpenFeroError):
     """The cluster could not be asked, or would not; the same request may work later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class QuotaExceeded(Unavailable):
+    """A ResourceQuota has no room for the Job; there may be some later."""
 
 
 def bad_request(message: str) -> Refused:

@@ -8,13 +8,14 @@ a cluster is taken out.
 
 import copy
 import json
-import re
+import math
 from typing import Any
 
 from function.alerts import Alert, Notification
-from function.definitions import Manifest
-from function.episodes import alert_id, digest, episode, job_name
+from function.definitions import Definition
+from function.episodes import alert_id, job_name, run_name
 from function.errors import Broken
+from function.guards import Create
 from function.injection import (
     FILE_ANNOTATION,
     Warnings,
@@ -22,12 +23,13 @@ from function.injection import (
     tell_containers,
     variables,
 )
+from function.labels import APPROVAL, EPISODE, MANAGED_BY, OURS, REQUIRED, RUN, labels_of
+from function.rails import Rails
 
 Job = dict[str, Any]
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
-OURS = "openfero.io/"
-EPISODE = "openfero.io/episode"
+# Kueue starts what is suspended and has this label.
+QUEUE = "kueue.x-k8s.io/queue-name"
 
 DAY = 24 * 60 * 60
 # etcd takes about 1.5 MiB, and the API server's words for it then point elsewhere.
@@ -50,19 +52,21 @@ _CONTROLLER_LABELS = (
 
 
 def build_job(
-    manifest: Manifest,
+    definition: Definition,
+    name: str,
     alert: Alert,
     notification: Notification,
-    definition: str,
     namespace: str,
+    plan: Create | None = None,
 ) -> tuple[Job, Warnings]:
     """Return the Job of an episode, and what its author should know about it.
 
-    Raises Broken if the manifest cannot become one: a field that has to be added to is
+    `name` is the definition's; `plan` says which run of its subject this is, if it is guarded.
+    Raises Broken if the manifest cannot become a Job: a field that has to be added to is
     of another type, it belongs into another namespace, it is a copy of a Job of ours, or
     the result is over 1 MiB.
     """
-    job = copy.deepcopy(manifest)
+    job = copy.deepcopy(definition.manifest)
     warnings: Warnings = []
     metadata = _child(job, "metadata", "metadata")
     spec = _child(job, "spec", "spec")
@@ -71,18 +75,26 @@ def build_job(
     pod = _child(template, "spec", "spec.template.spec")
     _check_namespace(metadata, namespace)
     _take_out(job, metadata, spec, template_metadata, warnings)
-    labels = _labels(alert, notification, definition)
+    subject = alert_id(definition.rails.subject_of(alert.labels))
+    labels = labels_of(alert, notification, name, subject)
+    metadata["name"] = job_name(name, alert)
+    if plan:
+        metadata["name"] = run_name(name, subject, plan.number)
+        labels[RUN] = str(plan.number)
+        if plan.is_suspended:
+            labels[APPROVAL] = REQUIRED
+            spec["suspend"] = True
     for place, where in (
         (metadata, "metadata"),
         (template_metadata, "spec.template.metadata"),
     ):
         _mark(place, where, labels, warnings)
-    metadata["name"] = job_name(definition, alert)
+    _check_queue(metadata, definition.rails)
     metadata["namespace"] = namespace
-    _keep_a_day(spec, warnings)
+    _keep(spec, definition.rails.longest, warnings)
     text = alert_file(alert, notification, warnings)
     template_metadata["annotations"][FILE_ANNOTATION] = text
-    tell_containers(pod, variables(alert, notification, definition, warnings), warnings)
+    tell_containers(pod, variables(alert, notification, name, warnings), warnings)
     _check_size(job)
     return job, warnings
 
@@ -131,31 +143,6 @@ def _take_out(
         warnings.append(f"taken out of the manifest: {', '.join(removed)}")
 
 
-def _labels(alert: Alert, notification: Notification, definition: str) -> dict[str, str]:
-    """Return the labels of Job and pod, each valid whatever the alert holds."""
-    subject = alert_id(alert.labels)
-    labels = {
-        MANAGED_BY: "openfero",
-        "openfero.io/definition": _label_value(definition),
-        "openfero.io/status": alert.status,
-        "openfero.io/alert-id": subject,
-        EPISODE: episode(definition, alert),
-        "openfero.io/subject": subject,
-        "openfero.io/run": "1",
-    }
-    if notification.details.get("groupKey"):
-        labels["openfero.io/group-key"] = digest(notification.details["groupKey"])
-    if re.fullmatch(r"[0-9a-f]{16}", alert.fingerprint):
-        labels["openfero.io/fingerprint"] = alert.fingerprint
-    return labels
-
-
-def _label_value(definition: str) -> str:
-    if len(definition) <= 63:
-        return definition
-    return f"{definition[:50]}-{digest(definition)}"
-
-
 def _mark(metadata: dict[str, Any], where: str, labels: dict[str, str], warnings: Warnings) -> None:
     """Set our labels; what the author wrote under our prefix goes."""
     for kind in ("labels", "annotations"):
@@ -171,12 +158,28 @@ def _mark(metadata: dict[str, Any], where: str, labels: dict[str, str], warnings
     metadata["labels"].update(labels)
 
 
-def _keep_a_day(spec: dict[str, Any], warnings: Warnings) -> None:
-    """Keep the finished Job, which is the memory that its episode had one."""
+def _check_queue(metadata: dict[str, Any], rails: Rails) -> None:
+    if rails.may_wait and QUEUE in metadata["labels"]:
+        raise Broken(
+            f"label {QUEUE}: Kueue would start a job that waits for a person; "
+            "leave it out, or the mode approve and max-runs"
+        )
+
+
+def _keep(spec: dict[str, Any], longest: float, warnings: Warnings) -> None:
+    """Keep the finished Job, which is the memory: a day, and as long as a guard rail looks back."""
     if spec.get("ttlSecondsAfterFinished") is None:
         spec["ttlSecondsAfterFinished"] = DAY
     seconds = spec["ttlSecondsAfterFinished"]
-    if isinstance(seconds, int) and seconds < DAY:
+    if not isinstance(seconds, int):
+        return
+    if seconds < longest:
+        spec["ttlSecondsAfterFinished"] = math.ceil(longest)
+        warnings.append(
+            f"ttlSecondsAfterFinished is raised from {seconds} to {math.ceil(longest)}, "
+            "which is how far the guard rails look back"
+        )
+    elif seconds < DAY:
         warnings.append(
             f"ttlSecondsAfterFinished is {seconds}, less than a day: "
             "once the job is gone, the same alert gets another"

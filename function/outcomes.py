@@ -29,6 +29,13 @@ class Kind(StrEnum):
     EXISTS = "exists"
     NO_DEFINITION = "no-definition"
     DISABLED = "disabled"
+    NO_MATCH = "no-match"
+    COOLING_DOWN = "cooling-down"
+    NEEDS_APPROVAL = "needs-approval"
+    WOULD_CREATE = "would-create"
+    WOULD_REFUSE = "would-refuse"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
     BROKEN = "broken"
     UNAVAILABLE = "unavailable"
 

@@ -7,6 +7,7 @@ the wrong object; a 403 is a refusal for good only in the words of an admission 
 import json
 import re
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -35,6 +36,8 @@ class Reply:
     status: int
     content: Object
     warnings: tuple[str, ...]
+    date: float | None = None
+    """The API server's time, in seconds of the epoch, if it tells one."""
 
     def is_object(self, kind: str, name: str) -> bool:
         """Say whether this is the object that was asked for, and not just a 2xx."""
@@ -44,6 +47,19 @@ class Reply:
             kind,
             name,
         )
+
+    def items(self, kind: str) -> list[Object] | None:
+        """Return the objects of a list of that kind; None if this is no such list."""
+        items = self.content.get("items")
+        if self.status // 100 != 2 or self.content.get("kind") != kind:
+            return None
+        return items if isinstance(items, list) else None
+
+    @property
+    def next_page(self) -> str:
+        """What to ask for the rest of a list with; empty if this was all."""
+        metadata = self.content.get("metadata")
+        return str(metadata.get("continue") or "") if isinstance(metadata, dict) else ""
 
     def is_about(self, reason: str, resource: str, name: str) -> bool:
         """Say whether this is a Status with that reason about that very object."""
@@ -77,8 +93,8 @@ class Reply:
         return message if isinstance(message, str) and message else f"it answered {self.status}"
 
 
-def read_reply(status: int, body: bytes, warnings: list[str]) -> Reply:
-    """Return an answer, whatever it holds; `warnings` are its Warning headers."""
+def read_reply(status: int, body: bytes, warnings: list[str], date: str = "") -> Reply:
+    """Return an answer, whatever it holds; the rest are its headers Warning and Date."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -87,7 +103,15 @@ def read_reply(status: int, body: bytes, warnings: list[str]) -> Reply:
         status,
         content if isinstance(content, dict) else {},
         tuple(text for header in warnings for text in _texts(header)),
+        _seconds(date),
     )
+
+
+def _seconds(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 def _texts(header: str) -> list[str]:

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from function.errors import BadSettings
+from function.rails import MODES
 
 LOG_LEVELS = ("INFO", "WARNING", "ERROR")
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAMES = (
     "OPENFERO_JOBS_NAMESPACE",
+    "OPENFERO_MODE",
     "OPENFERO_STRICT",
     "OPENFERO_TOKEN_FILE",
     "OPENFERO_LOG_LEVEL",
@@ -31,6 +33,9 @@ class Settings:
     jobs_namespace: str = ""
     """OPENFERO_JOBS_NAMESPACE: where definitions and Jobs are. Empty: the namespace of the
     function's own service account, or of the kubeconfig's current context."""
+
+    mode: str = MODES[0]
+    """OPENFERO_MODE: run, approve or audit, for every definition that is not stricter."""
 
     strict: bool = False
     """OPENFERO_STRICT: refuse a manifest with unknown fields instead of warning about them."""
@@ -50,9 +55,10 @@ class Settings:
         _check_names(environ)
         return cls(
             jobs_namespace=_namespace(environ.get("OPENFERO_JOBS_NAMESPACE", "")),
+            mode=_one_of("OPENFERO_MODE", MODES, environ),
             strict=_switch("OPENFERO_STRICT", environ),
             token_file=_token_file(environ.get("OPENFERO_TOKEN_FILE")),
-            log_level=_log_level(environ.get("OPENFERO_LOG_LEVEL") or "INFO"),
+            log_level=_one_of("OPENFERO_LOG_LEVEL", LOG_LEVELS, environ),
             kubeconfig=environ.get("KUBECONFIG", ""),
         )
 
@@ -89,7 +95,10 @@ def _token_file(text: str | None) -> str:
     return text or ""
 
 
-def _log_level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise BadSettings(f"OPENFERO_LOG_LEVEL is {text!r}: must be one of {', '.join(LOG_LEVELS)}")
-    return text.upper()
+def _one_of(name: str, known: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    """Return what is set, however it is capitalised; the first if nothing is."""
+    text = environ.get(name) or known[0]
+    for value in known:
+        if text.lower() == value.lower():
+            return value
+    raise BadSettings(f"{name} is {text!r}: must be one of {', '.join(known)}")

@@ -29,6 +29,7 @@ def start(environ: Mapping[str, str]) -> Webhook:
         "version": __version__,
         "cluster": cluster.host,
         "namespace": cluster.namespace,
+        "mode": settings.mode,
     }
     log.info("started", extra={"fields": fields})
-    return Webhook(Settler(cluster), settings.token_file)
+    return Webhook(Settler(cluster, settings.mode), settings.token_file)

@@ -1,0 +1,190 @@
+"""One alert to its outcome: find its definition, ask its guard rails, create its Job.
+
+What the alerts of one notification share is here, too: the deadline, each look-up, and
+whose turn it is where several are about one subject.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Lock
+from typing import Any, TypeVar
+
+from function.alerts import Alert, Notification
+from function.cluster import Cluster
+from function.definitions import (
+    ConfigMap,
+    Definition,
+    definition_name,
+    guard_rails,
+    is_disabled,
+    is_for,
+    read_definition,
+)
+from function.episodes import episode
+from function.errors import Broken, QuotaExceeded, Unavailable
+from function.guards import Create, Hold, Run, decide, ending, is_over, read_run
+from function.jobs import build_job
+from function.labels import past_of_alert, past_of_subject
+from function.log import log
+from function.outcomes import Kind, Outcome
+
+T = TypeVar("T")
+
+# Seconds at most before looking again, when another writer was faster.
+PAUSE = 0.1
+
+
+class Errand:
+    """The alerts of one notification, each settled by itself."""
+
+    def __init__(
+        self, cluster: Cluster, mode: str, notification: Notification, deadline: float
+    ) -> None:
+        self._cluster = cluster
+        self._mode = mode
+        self._notification = notification
+        self._deadline = deadline
+        self._lock = Lock()
+        self._look_ups: dict[tuple[str, ...], Future[Any]] = {}
+        self._turns: dict[str, Lock] = {}
+
+    def settle(self, alert: Alert) -> Outcome:
+        """Return what became of one alert; whatever goes wrong is an outcome."""
+        name = definition_name(alert)
+        if name is None:
+            return Outcome(alert, Kind.NO_DEFINITION, message="no name is left of the alert name")
+        ended = None
+        try:
+            if alert.status == "resolved":
+                ended = self._end(alert)
+            outcome = self._settle(alert, name)
+        except Broken as exc:
+            outcome = Outcome(alert, Kind.BROKEN, name, message=str(exc))
+        except Unavailable as exc:
+            outcome = Outcome(alert, Kind.UNAVAILABLE, name, message=str(exc))
+        except Exception:
+            log.exception("a defect in OpenFero: please report it")
+            outcome = Outcome(alert, Kind.UNAVAILABLE, name, message="a defect; see the log")
+        return _with_ending(outcome, ended)
+
+    def _settle(self, alert: Alert, name: str) -> Outcome:
+        definition = self._once((name, alert.name), lambda: self._read(alert, name))
+        if isinstance(definition, Kind):
+            return Outcome(alert, definition, name)
+        if not definition.rails.matches(alert.labels):
+            return Outcome(alert, Kind.NO_MATCH, name)
+        if not definition.rails.is_guarded:
+            return self._create(alert, name, definition)
+        past = past_of_subject(definition.rails, name, alert)
+        with self._turn(past):
+            return self._settle_guarded(alert, name, definition, past)
+
+    def _settle_guarded(
+        self, alert: Alert, name: str, definition: Definition, past: Mapping[str, str]
+    ) -> Outcome:
+        """Decide on what is there, and again when another writer was faster."""
+        while True:
+            plan = decide(definition.rails, episode(name, alert), self._runs(past))
+            if isinstance(plan, Hold):
+                return Outcome(alert, Kind(plan.outcome), name, plan.job, plan.reason)
+            outcome = self._create(alert, name, definition, plan)
+            if outcome.kind != Kind.EXISTS:
+                return outcome
+            time.sleep(random.uniform(0, PAUSE))
+
+    def _create(
+        self, alert: Alert, name: str, definition: Definition, plan: Create | None = None
+    ) -> Outcome:
+        """Create the Job, or in audit ask whether it could be."""
+        job, warnings = build_job(
+            definition, name, alert, self._notification, self._cluster.namespace, plan
+        )
+        if plan and plan.is_suspended:
+            warnings.insert(0, f"suspended until a person approves it: {plan.reason}")
+        is_audit = definition.rails.mode == "audit"
+        try:
+            creation = self._cluster.create_job(job, self._deadline, dry_run=is_audit)
+        except (Broken, QuotaExceeded) as exc:
+            if not is_audit:
+                raise
+            return Outcome(alert, Kind.WOULD_REFUSE, name, message=str(exc))
+        made = Kind.WOULD_CREATE if is_audit else Kind.CREATED
+        return Outcome(
+            alert,
+            made if creation.is_new else Kind.EXISTS,
+            name,
+            job["metadata"]["name"],
+            "; ".join([*warnings, *creation.warnings]),
+        )
+
+    def _end(self, alert: Alert) -> Outcome | None:
+        """End the Job that the alert, now resolved, left behind; None if there is nothing to end."""
+        fired = alert.as_firing()
+        name = definition_name(fired)
+        config_map = self._config_map(name) if name else None
+        if name is None or config_map is None or not is_for(config_map, fired):
+            return None
+        try:
+            rails = guard_rails(config_map, fired.status, self._mode)
+        except Broken as exc:
+            raise Broken(f"{name}: {exc}") from exc
+        plan = ending(rails, self._runs(past_of_alert(name, fired))) if rails.may_end else None
+        if plan is None:
+            return None
+        patched = self._cluster.patch_job(plan.job, plan.patch, self._deadline)
+        if patched is None or is_over(patched):  # it has ended by itself in the meantime
+            return None
+        return Outcome(alert, Kind(plan.outcome), name, plan.job)
+
+    def _runs(self, labels: Mapping[str, str]) -> list[Run]:
+        past = self._cluster.list_jobs(labels, self._deadline)
+        return [read_run(job, past.now) for job in past.jobs]
+
+    def _read(self, alert: Alert, name: str) -> Definition | Kind:
+        config_map = self._config_map(name)
+        if config_map is None or not is_for(config_map, alert):
+            return Kind.NO_DEFINITION
+        if is_disabled(config_map):
+            return Kind.DISABLED
+        return read_definition(config_map, alert, self._mode)
+
+    def _config_map(self, name: str) -> ConfigMap | None:
+        return self._once((name,), lambda: self._cluster.find_definition(name, self._deadline))
+
+    def _once(self, key: tuple[str, ...], look_up: Callable[[], T]) -> T:
+        """Look something up once, however many alerts need it."""
+        mine: Future[T] = Future()
+        with self._lock:
+            future: Future[T] = self._look_ups.setdefault(key, mine)
+        if future is mine:
+            try:
+                mine.set_result(look_up())
+            except BaseException as exc:
+                mine.set_exception(exc)
+        return future.result()
+
+    @contextmanager
+    def _turn(self, past: Mapping[str, str]) -> Iterator[None]:
+        """Let the alerts of one subject go one after another: at once they would only collide."""
+        with self._lock:
+            turn = self._turns.setdefault(str(past), Lock())
+        if not turn.acquire(timeout=max(0.0, self._deadline - time.monotonic())):
+            raise Unavailable("other alerts of its subject took all the time")
+        try:
+            yield
+        finally:
+            turn.release()
+
+
+def _with_ending(outcome: Outcome, ended: Outcome | None) -> Outcome:
+    """Tell what was ended: by itself, or beside what its own definition led to."""
+    if ended is None:
+        return outcome
+    if outcome.kind == Kind.NO_DEFINITION:
+        return ended
+    told = f"{ended.kind} {ended.job}"
+    return replace(outcome, message="; ".join(filter(None, [outcome.message, told])))

@@ -1,0 +1,196 @@
+"""Guard rails: the annotations with which an author limits a definition.
+
+Pure. What cannot be read raises Broken, with the annotation, its value and what was
+expected: a guard that is silently ignored is worse than none.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from function.errors import Broken
+
+T = TypeVar("T")
+
+MODES = ("run", "approve", "audit")
+"""Each stricter than the one before; of the definition's and the setting's the stricter wins."""
+
+DAY = 24 * 60 * 60
+# The Jobs are the record, and nobody wants to keep them for ever.
+LONGEST = 7 * DAY
+
+_PREFIX = "openfero.io/"
+ANNOTATIONS = frozenset(
+    f"{_PREFIX}{name}"
+    for name in (
+        "cooldown",
+        "match",
+        "max-runs",
+        "mode",
+        "on-resolved",
+        "rerun-after",
+        "subject",
+    )
+)
+"""Every annotation that is a guard rail."""
+
+# As Prometheus writes them: each unit at most once, the larger first.
+_UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
+
+# Alertmanager's matchers, as far as both of its parsers agree on what they mean.
+_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+_QUOTED = r'"(?:[^"\\\n]|\\["\\n])*"'
+_BARE = r"[^\s{}!=~,\\\"'`]+"
+_MATCHER = re.compile(rf"\s*({_NAME})\s*(!=|=)\s*({_QUOTED}|{_BARE})\s*")
+_ESCAPES = {r"\n": "\n", r"\"": '"', r"\\": "\\"}
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A label, and the value that it must have, or must not."""
+
+    label: str
+    value: str
+    is_equal: bool
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Say whether an alert's labels fit; a label that is missing is an empty one."""
+        return (labels.get(self.label, "") == self.value) == self.is_equal
+
+
+@dataclass(frozen=True)
+class Rails:
+    """What limits a definition; times are in seconds, None where there is no limit."""
+
+    mode: str = "run"
+    match: tuple[Matcher, ...] = ()
+    subject: tuple[str, ...] = ()
+    """The labels that say what is repaired; empty: all of them."""
+    cooldown: float | None = None
+    rerun_after: float | None = None
+    max_runs: int | None = None
+    window: float | None = None
+    """The time in which `max_runs` count."""
+    cancels: bool = False
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it takes the past to decide."""
+        return bool(self.cooldown or self.rerun_after or self.may_wait or self.cancels)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a Job may be created that waits for a person."""
+        return self.mode == "approve" or self.max_runs is not None
+
+    @property
+    def may_end(self) -> bool:
+        """Whether a Job may have to be ended when its alert resolves; in audit there is none."""
+        return self.mode != "audit" and (self.cancels or self.may_wait)
+
+    @property
+    def longest(self) -> float:
+        """The longest time for which the record is needed."""
+        return max(self.cooldown or 0, self.rerun_after or 0, self.window or 0)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Say whether the definition is for an alert with these labels."""
+        return all(matcher.holds(labels) for matcher in self.match)
+
+    def subject_of(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Return the labels that say what is repaired; raises Broken if the alert lacks one."""
+        for label in self.subject:
+            if not labels.get(label):
+                raise Broken(f"annotation openfero.io/subject: the alert has no label {label}")
+        return {label: labels[label] for label in self.subject or labels}
+
+
+def read_rails(annotations: Mapping[str, str], status: str, mode: str = "run") -> Rails:
+    """Return the guard rails of a definition for alerts of this status.
+
+    `mode` is the setting's. Raises Broken for what cannot be read, and for what has no
+    meaning at a definition of this status.
+    """
+    reader = _Reader(annotations)
+    max_runs, window = reader.read("max-runs", _max_runs, "N/DURATION, such as 3/24h") or (
+        None,
+        None,
+    )
+    cancels = reader.read("on-resolved", {"cancel": True}.get, "cancel") or False
+    if cancels and status != "firing":
+        raise Broken("annotation openfero.io/on-resolved belongs on the firing definition")
+    own = reader.read("mode", lambda text: text if text in MODES else None, "run, approve or audit")
+    return Rails(
+        mode=max(own or MODES[0], mode, key=MODES.index),
+        match=reader.read("match", _matchers, 'matchers, such as severity="critical"') or (),
+        subject=reader.read("subject", _labels, "label names, such as namespace, pod") or (),
+        cooldown=reader.read("cooldown", _duration, _A_DURATION),
+        rerun_after=reader.read("rerun-after", _duration, _A_DURATION),
+        max_runs=max_runs,
+        window=window,
+        cancels=cancels,
+    )
+
+
+_A_DURATION = "a duration of at most 7d, such as 30m or 1h30m"
+
+
+class _Reader:
+    """Reads annotations by their short names."""
+
+    def __init__(self, annotations: Mapping[str, str]) -> None:
+        self._annotations = annotations
+
+    def read(self, name: str, parse: Callable[[str], T | None], expected: str) -> T | None:
+        """Return what an annotation says, None if it is not there; raises Broken."""
+        text = self._annotations.get(f"{_PREFIX}{name}")
+        if text is None:
+            return None
+        found = parse(text.strip())
+        if found is None:
+            raise Broken(f"annotation {_PREFIX}{name} is {text!r}: expected {expected}")
+        return found
+
+
+def _duration(text: str) -> float | None:
+    match = _DURATION.fullmatch(text)
+    parts = match.groupdict() if match else {}
+    seconds = sum(int(count) * _UNITS[unit] for unit, count in parts.items() if count)
+    return seconds if 0 < seconds <= LONGEST else None
+
+
+def _max_runs(text: str) -> tuple[int, float] | None:
+    count, _, duration = text.partition("/")
+    window = _duration(duration)
+    if window is None or not re.fullmatch(r"0*[1-9][0-9]{0,5}", count):
+        return None
+    return int(count), window
+
+
+def _labels(text: str) -> tuple[str, ...] | None:
+    names = tuple(name.strip() for name in text.split(","))
+    return names if all(names) else None
+
+
+def _matchers(text: str) -> tuple[Matcher, ...] | None:
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    matchers = []
+    while match := _MATCHER.match(text):
+        label, operator, value = match.groups()
+        matchers.append(Matcher(label, _unquoted(value), operator == "="))
+        text = text[match.end() :]
+        if not text:
+            return tuple(matchers)
+        if not text.startswith(","):
+            return None
+        text = text[1:]
+    return None
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    return re.sub(r'\\["\\n]', lambda escape: _ESCAPES[escape[0]], value[1:-1])
