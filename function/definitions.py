@@ -5,7 +5,7 @@ place and what was expected there.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from function.alerts import Alert
@@ -24,10 +24,11 @@ FALLBACK_KEY = "job.yaml"
 
 @dataclass(frozen=True)
 class Definition:
-    """What its author wrote: the manifest of a Job, and what limits it."""
+    """What its author wrote: the manifest of a Job, and what limits it; under its name."""
 
+    name: str
     manifest: Manifest
-    rails: Rails
+    rails: Rails = field(default_factory=Rails)
 
 
 # A DNS subdomain, which is what the name of a ConfigMap must be: at most 253 characters.
@@ -72,7 +73,7 @@ def is_disabled(config_map: ConfigMap) -> bool:
     return bool(value == "true")
 
 
-def read_definition(config_map: ConfigMap, alert: Alert, mode: str) -> Definition:
+def read_definition(config_map: ConfigMap, alert: Alert, mode: str = "run") -> Definition:
     """Return what a ConfigMap defines for an alert; `mode` is the setting's.
 
     Raises Broken if its guard rails cannot be read, or if it has no manifest or one that
@@ -82,10 +83,10 @@ def read_definition(config_map: ConfigMap, alert: Alert, mode: str) -> Definitio
     manifest = read_yaml(_manifest_text(config_map, alert))
     if not isinstance(manifest, dict):
         raise Broken("the manifest is not a YAML mapping")
-    for field, expected in (("apiVersion", "batch/v1"), ("kind", "Job")):
-        if manifest.get(field) != expected:
-            raise Broken(f"{field} must be {expected}, found {manifest.get(field)}")
-    return Definition(manifest, rails)
+    for name, expected in (("apiVersion", "batch/v1"), ("kind", "Job")):
+        if manifest.get(name) != expected:
+            raise Broken(f"{name} must be {expected}, found {manifest.get(name)}")
+    return Definition(config_map["metadata"]["name"], manifest, rails)
 
 
 def guard_rails(config_map: ConfigMap, status: str, mode: str) -> Rails:

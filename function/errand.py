@@ -28,7 +28,7 @@ from function.episodes import episode
 from function.errors import Broken, QuotaExceeded, Unavailable
 from function.guards import Create, Hold, Run, decide, ending, is_over, read_run
 from function.jobs import build_job
-from function.labels import past_of_alert, past_of_subject
+from function.labels import of_alert, of_subject
 from function.log import log
 from function.outcomes import Kind, Outcome
 
@@ -78,45 +78,44 @@ class Errand:
         if not definition.rails.matches(alert.labels):
             return Outcome(alert, Kind.NO_MATCH, name)
         if not definition.rails.is_guarded:
-            return self._create(alert, name, definition)
-        past = past_of_subject(definition.rails, name, alert)
+            return self._create(alert, definition)
+        past = of_subject(name, definition.rails, alert)
         with self._turn(past):
-            return self._settle_guarded(alert, name, definition, past)
+            return self._settle_guarded(alert, definition, past)
 
     def _settle_guarded(
-        self, alert: Alert, name: str, definition: Definition, past: Mapping[str, str]
+        self, alert: Alert, definition: Definition, past: Mapping[str, str]
     ) -> Outcome:
         """Decide on what is there, and again when another writer was faster."""
         while True:
-            plan = decide(definition.rails, episode(name, alert), self._runs(past))
+            runs = self._runs(past)
+            plan = decide(definition.rails, episode(definition.name, alert), runs)
             if isinstance(plan, Hold):
-                return Outcome(alert, Kind(plan.outcome), name, plan.job, plan.reason)
-            outcome = self._create(alert, name, definition, plan)
+                kind = Kind(plan.outcome)
+                return Outcome(alert, kind, definition.name, plan.job, plan.reason)
+            outcome = self._create(alert, definition, plan)
             if outcome.kind != Kind.EXISTS:
                 return outcome
             time.sleep(random.uniform(0, PAUSE))
 
-    def _create(
-        self, alert: Alert, name: str, definition: Definition, plan: Create | None = None
-    ) -> Outcome:
+    def _create(self, alert: Alert, definition: Definition, plan: Create | None = None) -> Outcome:
         """Create the Job, or in audit ask whether it could be."""
-        job, warnings = build_job(
-            definition, name, alert, self._notification, self._cluster.namespace, plan
-        )
+        is_audit = definition.rails.mode == "audit"
+        namespace = self._cluster.namespace
+        job, warnings = build_job(definition, alert, self._notification, namespace, plan)
         if plan and plan.is_suspended:
             warnings.insert(0, f"suspended until a person approves it: {plan.reason}")
-        is_audit = definition.rails.mode == "audit"
         try:
             creation = self._cluster.create_job(job, self._deadline, dry_run=is_audit)
         except (Broken, QuotaExceeded) as exc:
             if not is_audit:
                 raise
-            return Outcome(alert, Kind.WOULD_REFUSE, name, message=str(exc))
+            return Outcome(alert, Kind.WOULD_REFUSE, definition.name, message=str(exc))
         made = Kind.WOULD_CREATE if is_audit else Kind.CREATED
         return Outcome(
             alert,
             made if creation.is_new else Kind.EXISTS,
-            name,
+            definition.name,
             job["metadata"]["name"],
             "; ".join([*warnings, *creation.warnings]),
         )
@@ -132,7 +131,7 @@ class Errand:
             rails = guard_rails(config_map, fired.status, self._mode)
         except Broken as exc:
             raise Broken(f"{name}: {exc}") from exc
-        plan = ending(rails, self._runs(past_of_alert(name, fired))) if rails.may_end else None
+        plan = ending(rails, self._runs(of_alert(name, fired))) if rails.may_end else None
         if plan is None:
             return None
         patched = self._cluster.patch_job(plan.job, plan.patch, self._deadline)

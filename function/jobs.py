@@ -53,7 +53,6 @@ _CONTROLLER_LABELS = (
 
 def build_job(
     definition: Definition,
-    name: str,
     alert: Alert,
     notification: Notification,
     namespace: str,
@@ -61,7 +60,7 @@ def build_job(
 ) -> tuple[Job, Warnings]:
     """Return the Job of an episode, and what its author should know about it.
 
-    `name` is the definition's; `plan` says which run of its subject this is, if it is guarded.
+    `plan` says which run of its subject this is, if the definition is guarded.
     Raises Broken if the manifest cannot become a Job: a field that has to be added to is
     of another type, it belongs into another namespace, it is a copy of a Job of ours, or
     the result is over 1 MiB.
@@ -76,14 +75,14 @@ def build_job(
     _check_namespace(metadata, namespace)
     _take_out(job, metadata, spec, template_metadata, warnings)
     subject = alert_id(definition.rails.subject_of(alert.labels))
-    labels = labels_of(alert, notification, name, subject)
-    metadata["name"] = job_name(name, alert)
+    labels = labels_of(alert, notification, definition.name, subject)
+    metadata["name"] = job_name(definition.name, alert)
     if plan:
-        metadata["name"] = run_name(name, subject, plan.number)
+        metadata["name"] = run_name(definition.name, subject, plan.number)
         labels[RUN] = str(plan.number)
-        if plan.is_suspended:
-            labels[APPROVAL] = REQUIRED
-            spec["suspend"] = True
+    if plan and plan.is_suspended:
+        labels[APPROVAL] = REQUIRED
+        spec["suspend"] = True
     for place, where in (
         (metadata, "metadata"),
         (template_metadata, "spec.template.metadata"),
@@ -94,7 +93,7 @@ def build_job(
     _keep(spec, definition.rails.longest, warnings)
     text = alert_file(alert, notification, warnings)
     template_metadata["annotations"][FILE_ANNOTATION] = text
-    tell_containers(pod, variables(alert, notification, name, warnings), warnings)
+    tell_containers(pod, variables(alert, notification, definition.name, warnings), warnings)
     _check_size(job)
     return job, warnings
 

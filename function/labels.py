@@ -50,12 +50,12 @@ def _label_value(definition: str) -> str:
     return f"{definition[:50]}-{digest(definition)}"
 
 
-def past_of_subject(rails: Rails, name: str, alert: Alert) -> dict[str, str]:
-    """Return the labels of all Jobs of an alert's subject; `name` is the definition's."""
+def of_subject(definition: str, rails: Rails, alert: Alert) -> dict[str, str]:
+    """Return what all Jobs of a definition have in common that were for an alert's subject."""
     subject = alert_id(rails.subject_of(alert.labels))
-    return {DEFINITION: _label_value(name), SUBJECT: subject}
+    return {DEFINITION: _label_value(definition), SUBJECT: subject}
 
 
-def past_of_alert(name: str, alert: Alert) -> dict[str, str]:
-    """Return the labels of all Jobs of an alert, whenever it started; `name` as above."""
-    return {DEFINITION: _label_value(name), ALERT_ID: alert_id(alert.labels)}
+def of_alert(definition: str, alert: Alert) -> dict[str, str]:
+    """Return what all Jobs of a definition have in common that were for an alert, whenever."""
+    return {DEFINITION: _label_value(definition), ALERT_ID: alert_id(alert.labels)}

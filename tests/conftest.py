@@ -96,7 +96,8 @@ def kubeconfig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Path]:
             Kube(str(path)).create_namespace()
             yield path
         return
-    with LocalAPI(namespaces=(NAMESPACE,)) as api:
+    # As without a node: a pod ends when a test says so.
+    with LocalAPI(namespaces=(NAMESPACE,), pod_seconds=24 * 3600) as api:
         yield write_kubeconfig(folder / "api.kubeconfig", api.url)
 
 

@@ -70,7 +70,7 @@ class Kube:
 
         def is_complete() -> bool:
             for pod in self.list("pods", f"batch.kubernetes.io/job-name={name}"):
-                if pod["status"].get("phase", "Pending") == "Pending":
+                if pod["status"].get("phase", "Pending") in ("Pending", "Running"):
                     ended = {"status": {"phase": "Succeeded"}}
                     self.patch("pods", pod["metadata"]["name"], ended, "status")
             return _is_complete(self.get("jobs", name))

@@ -69,7 +69,7 @@ class Reset:
 
 @dataclass(frozen=True)
 class Amend:
-    """Hand the request on, and add headers to the answer."""
+    """Hand the request on, and set headers of the answer."""
 
     headers: tuple[tuple[str, str], ...]
 
@@ -248,7 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, Drip):
             return self._drip(answer.body)
         extra = fault.headers if isinstance(fault, Amend) else ()
-        return self._send(answer.status, answer.body, (*answer.headers, *extra))
+        kept = [each for each in answer.headers if each[0] not in dict(extra)]
+        return self._send(answer.status, answer.body, (*kept, *extra))
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 

@@ -42,6 +42,7 @@ from function.local.server import LocalAPI
 from function.outcomes import Outcome
 from function.settings import Settings
 from function.settle import Settler
+from function.transport import Transport
 
 HTML = Answer(502, b"<html>Bad Gateway</html>", (("Content-Type", "text/html"),))
 
@@ -510,7 +511,9 @@ class TestCredentials:
         token = tmp_path / "token"
         token.write_text("old")
         with LocalAPI(token="new", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
-            settler = Settler(Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False))
+            settler = Settler(
+                Cluster(Transport(in_cluster(api.url, tmp_path)), NAMESPACE, strict=False)
+            )
             notification = a_notification(an_alert("Any"))
 
             [before] = settler.settle(notification, soon())
@@ -524,7 +527,7 @@ class TestCredentials:
     ) -> None:
         (tmp_path / "token").write_text("t\n")
         with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
-            cluster = Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False)
+            cluster = Cluster(Transport(in_cluster(api.url, tmp_path)), NAMESPACE, strict=False)
 
             [outcome] = Settler(cluster).settle(a_notification(an_alert("Any")), soon())
 
@@ -535,7 +538,7 @@ class TestCredentials:
     ) -> None:
         (tmp_path / "token").write_text("sec\nret")
         with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
-            cluster = Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False)
+            cluster = Cluster(Transport(in_cluster(api.url, tmp_path)), NAMESPACE, strict=False)
 
             [outcome] = Settler(cluster).settle(a_notification(an_alert("Any")), soon())
 
@@ -547,7 +550,9 @@ class TestCredentials:
         token = tmp_path / "token"
         token.write_text("t")
         with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
-            settler = Settler(Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False))
+            settler = Settler(
+                Cluster(Transport(in_cluster(api.url, tmp_path)), NAMESPACE, strict=False)
+            )
             notification = a_notification(an_alert("Any"))
 
             token.unlink()
@@ -563,7 +568,7 @@ class TestCredentials:
         trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca"), append=False)
         (tmp_path / "token").write_text("t")
         with LocalAPI(token="t", tls=tls, namespaces=(NAMESPACE,), controller=False) as api:
-            cluster = Cluster(in_cluster(api.url, tmp_path), NAMESPACE, strict=False)
+            cluster = Cluster(Transport(in_cluster(api.url, tmp_path)), NAMESPACE, strict=False)
 
             [outcome] = Settler(cluster).settle(a_notification(an_alert("Any")), soon())
 

@@ -3,7 +3,7 @@
 import pytest
 from make import MANIFEST, a_config_map, a_manifest, an_alert
 
-from function.definitions import definition_name, is_disabled, is_for, read_manifest
+from function.definitions import definition_name, is_disabled, is_for, read_definition
 from function.errors import Broken
 
 KELVIN = "\u212a"
@@ -11,7 +11,7 @@ KELVIN = "\u212a"
 
 def broken(config_map: dict, alert=None) -> str:
     with pytest.raises(Broken) as caught:
-        read_manifest(config_map, alert or an_alert())
+        read_definition(config_map, alert or an_alert())
     return str(caught.value)
 
 
@@ -163,7 +163,7 @@ def test_a_label_of_ours_that_is_not_known_is_broken():
     config_map = a_config_map(labels={"openfero.io/job-disabled": "true"})
 
     with pytest.raises(Broken, match=r"label openfero\.io/job-disabled is not known"):
-        read_manifest(config_map, an_alert())
+        read_definition(config_map, an_alert())
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_a_definition_is_not_disabled_by_anything_else(labels):
 
 @pytest.mark.parametrize("key", ["KubeQuotaAlmostFull", "job.yaml"])
 def test_the_manifest_is_under_the_alert_name_or_job_yaml(key):
-    assert read_manifest(a_config_map({key: MANIFEST}), an_alert()) == a_manifest()
+    assert read_definition(a_config_map({key: MANIFEST}), an_alert()).manifest == a_manifest()
 
 
 def test_the_key_of_the_alert_name_comes_before_job_yaml():
     config_map = a_config_map({"job.yaml": "not: this", "KubeQuotaAlmostFull": MANIFEST})
 
-    assert read_manifest(config_map, an_alert()) == a_manifest()
+    assert read_definition(config_map, an_alert()).manifest == a_manifest()
 
 
 @pytest.mark.parametrize(
@@ -263,11 +263,11 @@ def test_an_annotation_of_ours_that_is_not_known_is_broken_and_named(name):
 def test_an_annotation_of_others_is_no_business_of_ours(name):
     config_map = a_config_map(annotations={name: "1"})
 
-    assert read_manifest(config_map, an_alert()) == a_manifest()
+    assert read_definition(config_map, an_alert()).manifest == a_manifest()
 
 
 def test_two_alerts_read_their_own_keys_of_one_definition():
     """Two names can map to one ConfigMap; each key is for its alert alone."""
     config_map = a_config_map({"Disk Full": MANIFEST, "disk-full": "kind: x"})
 
-    assert read_manifest(config_map, an_alert("Disk Full")) == a_manifest()
+    assert read_definition(config_map, an_alert("Disk Full")).manifest == a_manifest()

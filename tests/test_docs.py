@@ -19,11 +19,11 @@ from wire import post
 
 from function import injection, webhook
 from function.alerts import MAX_ALERTS
-from function.cluster import CONNECT_SECONDS, PAUSES, READ_SECONDS
-from function.definitions import definition_name, read_manifest
+from function.definitions import definition_name, read_definition
 from function.jobs import build_job
 from function.outcomes import Kind
 from function.settings import Settings
+from function.transport import CONNECT_SECONDS, PAUSES, READ_SECONDS
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 
@@ -171,10 +171,10 @@ def test_the_example_in_the_page_on_definitions_becomes_a_job() -> None:
     config_map = yaml.safe_load(example)
     alert = an_alert("KubeQuotaAlmostFull")
 
-    manifest = read_manifest(config_map, alert)
+    definition = read_definition(config_map, alert)
 
     assert config_map["metadata"]["name"] == definition_name(alert)
-    assert build_job(manifest, alert, a_notification(), "openfero-x-firing", "openfero-jobs")
+    assert build_job(definition, alert, a_notification(), "openfero-jobs")
 
 
 def test_the_variables_and_labels_told_are_those_of_a_job() -> None:
@@ -182,9 +182,9 @@ def test_the_variables_and_labels_told_are_those_of_a_job() -> None:
     notification = a_notification(
         alert, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01", groupKey="g"
     )
-    manifest = read_manifest(yaml.safe_load(blocks("docs/definitions.md", "yaml")[0]), alert)
+    definition = read_definition(yaml.safe_load(blocks("docs/definitions.md", "yaml")[0]), alert)
 
-    job, _ = build_job(manifest, alert, notification, "openfero-x-firing", "openfero-jobs")
+    job, _ = build_job(definition, alert, notification, "openfero-jobs")
 
     text = page("docs/definitions.md")
     for variable in job["spec"]["template"]["spec"]["containers"][0]["env"]:

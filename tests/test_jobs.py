@@ -6,6 +6,7 @@ import json
 import pytest
 from make import a_container, a_manifest, a_notification, alert_json, an_alert
 
+from function.definitions import Definition
 from function.errors import Broken
 from function.jobs import DAY, MAX_JOB, build_job
 from function.manifests import read_yaml
@@ -62,21 +63,24 @@ EXPORTED_POD_LABELS = {
 
 def built(manifest=None, alert=None, notification=None, definition=DEFINITION) -> dict:
     return build_job(
-        a_manifest() if manifest is None else manifest,
+        Definition(definition, a_manifest() if manifest is None else manifest),
         alert or an_alert(),
         notification or a_notification(),
-        definition,
         NAMESPACE,
     )[0]
 
 
 def warnings_for(manifest, alert=None) -> list[str]:
-    return build_job(manifest, alert or an_alert(), a_notification(), DEFINITION, NAMESPACE)[1]
+    return build_job(
+        Definition(DEFINITION, manifest), alert or an_alert(), a_notification(), NAMESPACE
+    )[1]
 
 
 def broken(manifest, alert=None) -> str:
     with pytest.raises(Broken) as caught:
-        build_job(manifest, alert or an_alert(), a_notification(), DEFINITION, NAMESPACE)
+        build_job(
+            Definition(DEFINITION, manifest), alert or an_alert(), a_notification(), NAMESPACE
+        )
     return str(caught.value)
 
 

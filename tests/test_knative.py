@@ -22,7 +22,7 @@ from overlays import as_told, write_overlay
 from waiting import until
 
 from function.cluster import connect
-from function.definitions import definition_name, read_manifest
+from function.definitions import definition_name, read_definition
 from function.jobs import build_job
 from function.outcomes import Kind
 from function.settings import Settings
@@ -334,9 +334,8 @@ def refusal(ran: Ran, policy: str) -> str:
 
 def a_job_of(config_map: dict[str, Any]) -> dict[str, Any]:
     alert = an_alert(alert_of(config_map))
-    name = config_map["metadata"]["name"]
-    manifest = read_manifest(config_map, alert)
-    return build_job(manifest, alert, a_notification(alert), name, NAMESPACE)[0]
+    definition = read_definition(config_map, alert)
+    return build_job(definition, alert, a_notification(alert), NAMESPACE)[0]
 
 
 def readme_definition() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import yaml
 from function_process import ROOT
 
 from function.alerts import Notification, read_notification
-from function.definitions import definition_name, read_manifest
+from function.definitions import definition_name, read_definition
 from function.jobs import Job, build_job
 from function.local.rules import check_job
 
@@ -148,8 +148,8 @@ def a_job() -> tuple[Job, list[str]]:
     """Return the Job for the first alert of alerts.json, and the warnings about it."""
     notification = read("alerts.json")
     alert = notification.alerts[0]
-    manifest = read_manifest(DEFINITION, alert)
-    return build_job(manifest, alert, notification, DEFINITION["metadata"]["name"], "openfero-jobs")
+    definition = read_definition(DEFINITION, alert)
+    return build_job(definition, alert, notification, "openfero-jobs")
 
 
 def run_script(folder: Path, **variables: str) -> str:

@@ -18,7 +18,7 @@ from make import (
 )
 
 from function.alerts import Alert, Notification, read_notification
-from function.definitions import definition_name, read_manifest
+from function.definitions import Definition, definition_name, read_definition
 from function.errors import Broken, Refused
 from function.injection import MAX_FILE, MAX_VALUE
 from function.jobs import build_job
@@ -133,10 +133,9 @@ def job_of(alert: Alert, manifest=None, notification=None):
     definition = definition_name(alert) or "openfero-a-firing"
     try:
         return build_job(
-            a_manifest() if manifest is None else manifest,
+            Definition(definition, a_manifest() if manifest is None else manifest),
             alert,
             notification or a_notification(alert, groupKey="{}:{}"),
-            definition,
             "openfero-jobs",
         )[0]
     except Broken as exc:
@@ -240,8 +239,8 @@ def test_json_is_read_as_the_yaml_that_it_is(manifest):
 def test_a_definition_with_a_spoilt_place_gives_a_job_or_is_broken(place, spoilt, alert):
     text = MANIFEST[:place] + spoilt + MANIFEST[place:]
     try:
-        manifest = read_manifest(a_config_map({"job.yaml": text}), alert)
-        job, _ = build_job(manifest, alert, a_notification(), "openfero-a-firing", "jobs")
+        definition = read_definition(a_config_map({"job.yaml": text}), alert)
+        job, _ = build_job(definition, alert, a_notification(), "jobs")
     except Broken:
         return
 
@@ -392,10 +391,11 @@ def test_any_object_becomes_a_job_or_is_broken(manifest):
     spec = manifest if isinstance(manifest, dict) else {"template": {"spec": manifest}}
     try:
         job, _ = build_job(
-            {"apiVersion": "batch/v1", "kind": "Job", "spec": spec},
+            Definition(
+                "openfero-a-firing", {"apiVersion": "batch/v1", "kind": "Job", "spec": spec}
+            ),
             an_alert(),
             a_notification(),
-            "openfero-a-firing",
             "openfero-jobs",
         )
     except Broken:
