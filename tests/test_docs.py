@@ -22,6 +22,7 @@ from function.alerts import MAX_ALERTS
 from function.definitions import definition_name, read_definition
 from function.jobs import build_job
 from function.outcomes import Kind
+from function.rails import ANNOTATIONS, Rails, read_rails
 from function.settings import Settings
 from function.transport import CONNECT_SECONDS, PAUSES, READ_SECONDS
 
@@ -70,15 +71,10 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             assert anchor in {re.sub(r"[^\w -]", "", h).replace(" ", "-").lower() for h in headings}
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/answers.md"])
-def test_the_outcomes_and_their_statuses_are_those_of_the_code(name: str) -> None:
-    told = {row[0]: int(row[2]) for row in table(name, "outcome")}
+def test_the_outcomes_and_their_statuses_are_those_of_the_code() -> None:
+    told = {row[0]: int(row[2]) for row in table("docs/answers.md", "outcome")}
 
     assert told == {str(kind): int(kind.status) for kind in Kind}
-
-
-def test_the_outcomes_are_told_alike_on_both_pages() -> None:
-    assert table("README.md", "outcome") == table("docs/answers.md", "outcome")
 
 
 def test_the_settings_are_those_of_the_code() -> None:
@@ -89,12 +85,15 @@ def test_the_settings_are_those_of_the_code() -> None:
 
     assert {name for name in told if name.startswith(("OPENFERO_", "KUBECONFIG"))} == variables
     assert told["OPENFERO_LOG_LEVEL"] == Settings().log_level
+    assert told["OPENFERO_MODE"] == Settings().mode
     assert told["OPENFERO_STRICT"] == str(Settings().strict).lower()
 
 
 def test_the_documented_values_of_settings_are_taken() -> None:
     for level in ("INFO", "WARNING", "ERROR"):
         assert Settings.from_environ({"OPENFERO_LOG_LEVEL": level}).log_level == level
+    for mode in ("run", "approve", "audit"):
+        assert Settings.from_environ({"OPENFERO_MODE": mode}).mode == mode
     assert Settings.from_environ({"OPENFERO_STRICT": "true"}).strict
 
 
@@ -235,3 +234,45 @@ def test_the_page_on_the_house_names_every_module_and_what_it_imports() -> None:
 
 def imports(path: Path) -> set[str]:
     return set(re.findall(r"^from function\.(\w+) import", path.read_text(), re.MULTILINE))
+
+
+# The page on guard rails
+
+
+def test_the_guard_rails_told_are_those_that_are_read() -> None:
+    names = {
+        row[0].split(":")[0].strip("` ")
+        for row in table("docs/guard-rails.md", "annotation openfero.io/…")
+    }
+
+    assert {f"openfero.io/{name}" for name in names} == ANNOTATIONS
+
+
+def test_the_example_of_guard_rails_is_a_definition_with_all_of_them() -> None:
+    labels = {"severity": "warning", "namespace": "shop", "container": "web", "pod": "web-0"}
+    alert = an_alert("KubePodCrashLooping", **labels)
+    config_map = yaml.safe_load(blocks("docs/guard-rails.md", "yaml")[0])
+    assert config_map["metadata"]["name"] == definition_name(alert)
+
+    definition = read_definition(config_map, alert)
+
+    assert definition.rails.matches(alert.labels)
+    assert definition.rails.subject_of(alert.labels) == {"namespace": "shop", "container": "web"}
+    assert definition.rails == Rails(
+        match=definition.rails.match,
+        subject=("namespace", "container"),
+        cooldown=30 * 60,
+        rerun_after=2 * 3600,
+        max_runs=3,
+        window=24 * 3600,
+        cancels=True,
+    )
+    build_job(definition, alert, a_notification(alert), "openfero-jobs")
+
+
+def test_the_guard_rails_in_the_readme_are_read() -> None:
+    annotations = yaml.safe_load(blocks("README.md", "yaml")[1])
+
+    found = read_rails(annotations, "firing")
+
+    assert (found.cooldown, found.max_runs, found.cancels) == (30 * 60, 3, True)

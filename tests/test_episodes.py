@@ -5,7 +5,7 @@ import re
 import pytest
 from make import STARTS_AT, an_alert
 
-from function.episodes import alert_id, digest, episode, job_name, starts_at
+from function.episodes import alert_id, digest, episode, job_name, run_name, starts_at
 
 DEFINITION = "openfero-kubequotaalmostfull-firing"
 
@@ -59,6 +59,12 @@ def test_a_dash_at_the_cut_goes():
 
 def test_a_dot_in_the_definition_is_a_dash_in_the_name_of_its_job():
     assert job_name("openfero-a.b-firing", an_alert("a.b")) == "openfero-a-b-firing-a82da6a0a9cb"
+
+
+def test_the_name_of_a_run_is_a_public_contract():
+    subject = alert_id({"namespace": "shop"})
+
+    assert run_name(DEFINITION, subject, 3) == "openfero-kubequotaalmostfull-firing-ead26cbe2df5"
 
 
 def test_the_identity_of_an_alert_is_a_public_contract():

@@ -8,8 +8,10 @@ from make import a_container, a_manifest, a_notification, alert_json, an_alert
 
 from function.definitions import Definition
 from function.errors import Broken
+from function.guards import Create
 from function.jobs import DAY, MAX_JOB, build_job
 from function.manifests import read_yaml
+from function.rails import Rails
 
 DEFINITION = "openfero-kubequotaalmostfull-firing"
 NAMESPACE = "openfero-jobs"
@@ -74,6 +76,11 @@ def warnings_for(manifest, alert=None) -> list[str]:
     return build_job(
         Definition(DEFINITION, manifest), alert or an_alert(), a_notification(), NAMESPACE
     )[1]
+
+
+def guarded(manifest, plan=None, **rails) -> tuple[dict, list[str]]:
+    definition = Definition(DEFINITION, manifest, Rails(**rails))
+    return build_job(definition, an_alert(), a_notification(), NAMESPACE, plan or Create(1))
 
 
 def broken(manifest, alert=None) -> str:
@@ -606,3 +613,78 @@ def test_labels_that_make_a_job_of_more_than_1_mib_are_broken():
     alert = an_alert(**{f"label{number}": "x" * 1000 for number in range(2000)})
 
     assert broken(a_manifest(), alert).startswith("the job would have ")
+
+
+# Guard rails
+
+WEEK = 7 * DAY
+
+
+@pytest.mark.parametrize(
+    ("ttl", "longest", "kept"),
+    [
+        (None, 3600, DAY),
+        (None, WEEK, WEEK),
+        (600, 3600, 3600),
+        (600, 0.5, 600),
+        (2 * WEEK, WEEK, 2 * WEEK),
+    ],
+)
+def test_the_record_outlives_the_longest_time_that_a_guard_rail_looks_back(ttl, longest, kept):
+    job, _ = guarded(a_manifest(ttlSecondsAfterFinished=ttl), cooldown=longest)
+
+    assert job["spec"]["ttlSecondsAfterFinished"] == kept
+
+
+def test_a_record_that_is_kept_longer_than_its_author_said_is_a_warning():
+    _, warnings = guarded(a_manifest(ttlSecondsAfterFinished=600), rerun_after=2 * DAY)
+
+    assert warnings == [
+        "ttlSecondsAfterFinished is raised from 600 to 172800, "
+        "which is how far the guard rails look back"
+    ]
+
+
+def test_a_run_is_named_by_its_subject_and_its_number():
+    names = {
+        guarded(a_manifest(), Create(number), subject=subject)[0]["metadata"]["name"]
+        for number in (1, 2)
+        for subject in ((), ("alertname",))
+    }
+    # All labels of this alert are its name.
+    assert len(names) == 2
+    assert built()["metadata"]["name"] not in names
+
+
+def test_a_run_tells_its_number_and_a_suspended_one_that_it_waits():
+    job, _ = guarded(a_manifest(), Create(4, is_suspended=True))
+
+    for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+        assert metadata["labels"]["openfero.io/run"] == "4"
+        assert metadata["labels"]["openfero.io/approval"] == "required"
+    assert job["spec"]["suspend"] is True
+
+
+def test_a_job_that_its_author_suspends_waits_for_whomever_its_author_meant():
+    job, _ = guarded(a_manifest(suspend=True), Create(1))
+
+    assert job["spec"]["suspend"] is True
+    assert "openfero.io/approval" not in job["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("rails", [{"mode": "approve"}, {"max_runs": 3, "window": DAY}], ids=str)
+def test_what_kueue_would_start_cannot_wait_for_a_person(rails):
+    manifest = a_manifest()
+    manifest["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "repairs"}
+
+    with pytest.raises(Broken, match="Kueue would start a job that waits for a person"):
+        guarded(manifest, **rails)
+
+
+def test_a_queue_of_kueue_works_unchanged_with_what_never_waits():
+    manifest = a_manifest(suspend=True)
+    manifest["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "repairs"}
+
+    job, _ = guarded(manifest, cooldown=DAY)
+
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "repairs"

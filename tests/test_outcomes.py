@@ -28,6 +28,13 @@ def test_the_words_are_a_public_contract():
         "exists",
         "no-definition",
         "disabled",
+        "no-match",
+        "cooling-down",
+        "needs-approval",
+        "would-create",
+        "would-refuse",
+        "cancelled",
+        "declined",
         "broken",
         "unavailable",
     ]

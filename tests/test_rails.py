@@ -196,7 +196,7 @@ def test_without_the_annotation_all_labels_are_the_subject() -> None:
 
 @pytest.mark.parametrize("labels", [{"namespace": "shop"}, {"namespace": "shop", "node": ""}])
 def test_a_label_that_the_alert_lacks_is_named(labels: dict[str, str]) -> None:
-    with pytest.raises(Broken, match="openfero.io/subject: the alert has no label node"):
+    with pytest.raises(Broken, match=r"openfero\.io/subject: the alert has no label node"):
         rails(subject="namespace, node").subject_of(labels)
 
 

@@ -59,7 +59,7 @@ def test_a_token_file_that_is_set_but_empty_ends_the_start():
     )
 
 
-@pytest.mark.parametrize("name", ["OPENFERO_TOKENFILE", "OPENFERO_STRIKT", "OPENFERO_MODE"])
+@pytest.mark.parametrize("name", ["OPENFERO_TOKENFILE", "OPENFERO_STRIKT", "OPENFERO_MODES"])
 def test_a_setting_that_there_is_not_ends_the_start(name):
     assert bad(**{name: "x"}).startswith(f"{name} is no setting; there are OPENFERO_")
 
@@ -113,6 +113,21 @@ def test_a_switch_can_be_off(text):
 @pytest.mark.parametrize("text", ["yes", "on", "ture", " true", "1", "0", "null"])
 def test_a_switch_that_is_neither_ends_the_start(text):
     assert bad(OPENFERO_STRICT=text) == f"OPENFERO_STRICT is {text!r}: must be true or false"
+
+
+# The mode
+
+
+@pytest.mark.parametrize("text", ["run", "Approve", "AUDIT"])
+def test_a_mode_is_taken_in_any_case(text):
+    assert Settings.from_environ({"OPENFERO_MODE": text}).mode == text.lower()
+
+
+@pytest.mark.parametrize("text", ["dry-run", " run", "approve,audit"])
+def test_any_other_mode_ends_the_start(text):
+    assert (
+        bad(OPENFERO_MODE=text) == f"OPENFERO_MODE is {text!r}: must be one of run, approve, audit"
+    )
 
 
 # The log level
