@@ -4,11 +4,13 @@ The files that a kubelet mounts lie at one fixed path, so the function gets a mo
 namespace of its own, in which they lie there.
 """
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import control_plane
 import pytest
@@ -36,6 +38,9 @@ mount --bind "$1" /run/secrets/kubernetes.io/serviceaccount
 shift
 exec "$@"
 """
+
+
+GUARDED = "openfero-guarded-firing"
 
 
 @dataclass
@@ -75,6 +80,12 @@ class Pod:
         fresh = self.mounted / "fresh"
         fresh.write_text(token.stdout.strip())
         fresh.rename(self.mounted / "token")
+
+    def may(self, verb: str) -> bool:
+        """Say whether the function may do something with Jobs."""
+        account = "--as=system:serviceaccount:openfero:openfero-function"
+        asked = ("auth", "can-i", verb, "jobs.batch", "-n", NAMESPACE, account)
+        return self.kubectl(*asked, check=False).stdout.strip() == "yes"
 
     def revoke_token(self, bound_to: str) -> None:
         self.kubectl("delete", "secret", bound_to, "-n", "openfero")
@@ -156,3 +167,46 @@ def test_a_token_that_is_rotated_is_followed_and_one_that_is_revoked_heals(
     assert "Unauthorized" in refused.text
     assert settled.words == ["exists"]
     assert pods_of(kube.jobs(DEFINITION)) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("piece", "verb", "status"),
+    [
+        ("openfero-function-history", "list", "firing"),
+        ("openfero-function-endings", "patch", "resolved"),
+    ],
+)
+def test_a_right_that_a_guard_rail_needs_is_named_where_it_is_missing_and_heals(
+    pod: Pod, kube: Kube, piece: str, verb: str, status: str
+) -> None:
+    annotations = {"openfero.io/on-resolved": "cancel"}
+    definition = a_config_map(name=GUARDED, data={"job.yaml": MANIFEST}, annotations=annotations)
+    del definition["metadata"]["uid"]
+    kube.create("configmaps", definition)
+    alert = firing("Guarded", piece=piece)
+    pod.give_token(f"guarded-{verb}")
+    binding = pod.kubectl("get", "rolebinding", piece, "-n", NAMESPACE, "-o", "json").stdout
+    with pod.starts() as function:
+        if status == "resolved":
+            post(function.url, notification_json(alert))
+        pod.kubectl("delete", "rolebinding", piece, "-n", NAMESPACE)
+        until(lambda: not pod.may(verb), "the right is gone")
+        refused = post_as(function, alert, status)
+        restore(pod, binding)
+        until(lambda: post_as(function, alert, status).status == 200, "the right is back")
+    kube.delete("configmaps", GUARDED)
+
+    assert f'cannot {verb} resource "jobs"' in refused.text
+    [job] = kube.jobs(GUARDED)
+    assert (job["spec"].get("activeDeadlineSeconds") == 0) is (verb == "patch")
+    kube.delete("jobs", job["metadata"]["name"])
+
+
+def post_as(function: FunctionProcess, alert: dict[str, Any], status: str) -> Response:
+    return post(function.url, notification_json({**alert, "status": status}))
+
+
+def restore(pod: Pod, binding: str) -> None:
+    content = json.loads(binding)
+    content["metadata"] = {key: content["metadata"][key] for key in ("name", "namespace")}
+    pod.kubectl("create", "-f", "-", stdin=content)

@@ -20,6 +20,9 @@ from wire import Response, post
 
 ALERT = "TwoServers"
 DEFINITION = "openfero-twoservers-firing"
+# Whatever pod they are about, all its alerts are about one subject.
+COUNTED = "TwoServersCounted"
+COOLING = "TwoServersCooling"
 WRITERS = 16
 # Any quota that counts Jobs makes writers meet; this one is never full.
 QUOTA = {
@@ -48,9 +51,16 @@ def two(kubeconfigs: list[Path]) -> Iterator[Kube]:
     """A client of the second server: what it lists, both have stored."""
     client = Kube(str(kubeconfigs[1]))
     client.create_namespace()
-    definition = a_config_map(name=DEFINITION, data={"job.yaml": MANIFEST})
-    del definition["metadata"]["uid"]
-    client.create("configmaps", definition)
+    for name, annotations in {
+        ALERT: {},
+        COUNTED: {"openfero.io/max-runs": "1000/24h", "openfero.io/subject": "alertname"},
+        COOLING: {"openfero.io/cooldown": "1h", "openfero.io/subject": "alertname"},
+    }.items():
+        definition = a_config_map(
+            name=definition_of(name), data={"job.yaml": MANIFEST}, annotations=annotations
+        )
+        del definition["metadata"]["uid"]
+        client.create("configmaps", definition)
     yield client
     client.close()
 
@@ -77,13 +87,22 @@ def quota(two: Kube) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_jobs_before(two: Kube) -> None:
-    for job in two.jobs(DEFINITION):
-        two.delete("jobs", job["metadata"]["name"])
+    for name in (ALERT, COUNTED, COOLING):
+        for job in two.jobs(definition_of(name)):
+            two.delete("jobs", job["metadata"]["name"])
 
 
-def episodes(count: int = WRITERS) -> list[dict[str, Any]]:
+def definition_of(alertname: str) -> str:
+    return f"openfero-{alertname.lower()}-firing"
+
+
+def episodes(count: int = WRITERS, alertname: str = ALERT) -> list[dict[str, Any]]:
     """Notifications of one alert each, no two of one episode."""
-    return [notification_json(firing(ALERT, pod=f"web-{number}")) for number in range(count)]
+    return [notification_json(alert) for alert in alerts(count, alertname)]
+
+
+def alerts(count: int, alertname: str) -> list[dict[str, Any]]:
+    return [firing(alertname, pod=f"web-{number}") for number in range(count)]
 
 
 def send(functions: Servers, notifications: list[dict[str, Any]]) -> list[Response]:
@@ -146,6 +165,53 @@ def test_what_is_answered_as_settled_is_there_however_often_the_quota_is_in_the_
     assert {each.status for each in answers} <= {200, 503}
     send_until_settled(functions, episodes())
     assert pods_of(two.jobs(DEFINITION)) == sorted(f"web-{number}" for number in range(WRITERS))
+
+
+class TestRunsOfOneSubject:
+    """All writers number the same runs: of two with the same number one is refused, and looks again."""
+
+    def test_sixteen_episodes_at_once_get_sixteen_jobs(self, functions: Servers, two: Kube) -> None:
+        words = send_until_settled(functions, episodes(alertname=COUNTED))
+
+        assert words == {"created": WRITERS}
+        assert runs(two, COUNTED) == list(range(1, WRITERS + 1))
+
+    def test_so_do_sixteen_in_one_notification_that_comes_to_both(
+        self, functions: Servers, two: Kube
+    ) -> None:
+        together = notification_json(*alerts(WRITERS, COUNTED))
+
+        words = send_until_settled(functions, [together, together])
+
+        assert words == {"created": WRITERS, "exists": WRITERS}
+        assert runs(two, COUNTED) == list(range(1, WRITERS + 1))
+
+    def test_one_episode_that_comes_sixteen_times_at_once_gets_one_job(
+        self, functions: Servers, two: Kube
+    ) -> None:
+        words = send_until_settled(functions, episodes(1, COUNTED) * WRITERS)
+
+        assert words == {"created": 1, "exists": WRITERS - 1}
+        assert runs(two, COUNTED) == [1]
+
+    def test_two_copies_each_of_eight_get_eight(self, functions: Servers, two: Kube) -> None:
+        words = send_until_settled(functions, episodes(8, COUNTED) * 2)
+
+        assert words == {"created": 8, "exists": 8}
+        assert runs(two, COUNTED) == list(range(1, 9))
+
+    def test_with_a_cooldown_sixteen_episodes_at_once_get_one_job(
+        self, functions: Servers, two: Kube
+    ) -> None:
+        words = send_until_settled(functions, episodes(alertname=COOLING))
+
+        assert words == {"created": 1, "cooling-down": WRITERS - 1}
+        assert runs(two, COOLING) == [1]
+
+
+def runs(kube: Kube, alertname: str) -> list[int]:
+    jobs = kube.jobs(definition_of(alertname))
+    return sorted(int(job["metadata"]["labels"]["openfero.io/run"]) for job in jobs)
 
 
 @contextmanager
