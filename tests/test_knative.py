@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
 import uuid
@@ -24,7 +25,7 @@ from waiting import until
 from function.cluster import connect
 from function.definitions import definition_name, read_definition
 from function.jobs import build_job
-from function.outcomes import Kind
+from function.outcomes import Kind, Outcome
 from function.settings import Settings
 from function.settle import Settler
 
@@ -708,3 +709,64 @@ def test_a_definition_beyond_a_limit_is_broken_and_its_author_is_told_the_rule(
     assert outcome.kind == Kind.BROKEN
     assert DEADLINE in outcome.message
     assert outcome.message.startswith("the API server refuses the job: ValidatingAdmissionPolicy")
+
+
+# What waits for a person.
+
+
+def told_command(part: str, **names: str) -> list[str]:
+    """Return the one kubectl command of the page on guard rails that has this in it."""
+    page = (ROOT / "docs" / "guard-rails.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    [words] = [words for words in commands if part in words]
+    return [names.get(word, word) for word in words[1:]]
+
+
+LIST = "openfero.io/approval=required"
+APPROVE_IT = '{"spec":{"suspend":false}}'
+DECLINE_IT = '{"spec":{"suspend":false,"activeDeadlineSeconds":0}}'
+
+
+@pytest.fixture
+def waiting(
+    settler: Settler, define: Define, alertname: str, approver: None
+) -> Callable[..., Outcome]:
+    """Return what settles an alert about a pod, whose Job waits for a person."""
+    manifest = a_manifest(activeDeadlineSeconds=600)
+    define(alertname, manifest=manifest, annotations={"openfero.io/mode": "approve"})
+
+    def wait(pod: str, status: str = "firing") -> Outcome:
+        notification = a_notification(an_alert(alertname, status=status, pod=pod))
+        [outcome] = settler.settle(notification, time.monotonic() + 20)
+        return outcome
+
+    return wait
+
+
+def test_a_person_approves_or_declines_with_one_command_each(
+    kubectl: Kubectl, kube: Kube, waiting: Callable[..., Outcome]
+) -> None:
+    one, other = (str(waiting(pod).job) for pod in ("web-0", "web-1"))
+    as_approver = "--as=an-approver"
+
+    listed = kubectl(*told_command(LIST), as_approver).stdout
+    kubectl(*told_command(APPROVE_IT, NAME=one), as_approver)
+    kubectl(*told_command(DECLINE_IT, NAME=other), as_approver)
+
+    assert {one, other} <= set(listed.split())
+    kubectl("wait", "job", other, "-n", NAMESPACE, "--for=condition=Failed", "--timeout=30s")
+    until(lambda: kube.list("pods", f"batch.kubernetes.io/job-name={one}"), "one has a pod")
+    assert kube.list("pods", f"batch.kubernetes.io/job-name={other}") == []
+    assert waiting("web-1").kind == Kind.EXISTS, "what was declined stays declined"
+
+
+def test_confined_as_it_is_the_function_declines_what_waits_when_the_alert_resolves(
+    kubectl: Kubectl, waiting: Callable[..., Outcome]
+) -> None:
+    job = waiting("web-0").job
+
+    resolved = waiting("web-0", "resolved")
+
+    assert (resolved.kind, resolved.job) == (Kind.DECLINED, job)
+    kubectl("wait", "job", job, "-n", NAMESPACE, "--for=condition=Failed", "--timeout=30s")
