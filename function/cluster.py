@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 from function.errors import Broken, QuotaExceeded, Unavailable
 from function.replies import Object, Reply
 from function.settings import Settings
-from function.transport import TOO_MANY_WARNINGS, Transport, UnreadableHeaders, configure
+from function.transport import TOO_MANY_WARNINGS, TooLarge, Transport, UnreadableHeaders, configure
 
-# A Job may have a megabyte, and a page must fit into one answer.
+# Jobs in one answer to a list. Each may have a megabyte, and more where the API server
+# writes `<` as `\u003c`.
 PAGE = 8
 
 
@@ -57,23 +58,34 @@ class Cluster:
         raise Unavailable(f"cannot read the definition: {reply.text}")
 
     def list_jobs(self, labels: Mapping[str, str], deadline: float) -> Past:
-        """Return the Jobs that have all these labels, as the API server knows them now."""
-        query = {
-            "labelSelector": ",".join(f"{name}={value}" for name, value in labels.items()),
-            "limit": PAGE,
-        }
+        """Return the Jobs that have all these labels, as the API server knows them now.
+
+        Without their pod templates, which are nearly all of their size.
+        """
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
         jobs: list[Object] = []
+        following = ""
         while True:
-            reply = self._ask("GET", f"{self._jobs}?{urlencode(query)}", deadline)
-            items = reply.items("JobList")
-            if items is None:
-                raise Unavailable(f"cannot list jobs: {reply.text}")
+            reply = self._page({"labelSelector": selector, "continue": following}, deadline)
+            for job in reply.items("JobList") or ():
+                job["spec"].pop("template", None)
+                jobs.append(job)
             if reply.date is None:
                 raise Unavailable("the API server does not say what time it is")
-            jobs += items
             if not reply.next_page:
                 return Past(tuple(jobs), reply.date)
-            query["continue"] = reply.next_page
+            following = reply.next_page
+
+    def _page(self, query: Mapping[str, str], deadline: float) -> Reply:
+        """Return some of the Jobs of a list; one, if more are more than an answer may hold."""
+        path = f"{self._jobs}?{urlencode(query)}&limit="
+        try:
+            reply = self._ask("GET", f"{path}{PAGE}", deadline)
+        except TooLarge:
+            reply = self._ask("GET", f"{path}1", deadline)
+        if reply.items("JobList") is None:
+            raise Unavailable(f"cannot list jobs: {reply.text}")
+        return reply
 
     def patch_job(self, name: str, patch: Object, deadline: float) -> Object | None:
         """Merge a patch into a Job and return it as it is then; None if there is no such Job."""

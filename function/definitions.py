@@ -11,14 +11,14 @@ from typing import Any
 from function.alerts import Alert
 from function.errors import Broken
 from function.manifests import read_yaml
-from function.rails import ANNOTATIONS, Rails, read_rails
+from function.rails import ANNOTATIONS, OURS, RUN, Rails, read_rails
 
 ConfigMap = dict[str, Any]
 Manifest = dict[str, Any]
 
 PREFIX = "openfero-"
 DISABLED = "openfero/job-disabled"
-ALERTNAME = "openfero.io/alertname"
+ALERTNAME = f"{OURS}alertname"
 FALLBACK_KEY = "job.yaml"
 
 
@@ -73,7 +73,7 @@ def is_disabled(config_map: ConfigMap) -> bool:
     return bool(value == "true")
 
 
-def read_definition(config_map: ConfigMap, alert: Alert, mode: str = "run") -> Definition:
+def read_definition(config_map: ConfigMap, alert: Alert, mode: str = RUN) -> Definition:
     """Return what a ConfigMap defines for an alert; `mode` is the setting's.
 
     Raises Broken if its guard rails cannot be read, or if it has no manifest or one that
@@ -102,7 +102,7 @@ def guard_rails(config_map: ConfigMap, status: str, mode: str) -> Rails:
 
 def _check_names(config_map: ConfigMap, kind: str, known: frozenset[str]) -> None:
     for name in config_map["metadata"].get(kind) or {}:
-        if name.startswith("openfero.io/") and name not in known:
+        if name.startswith(OURS) and name not in known:
             told = f"; known: {', '.join(sorted(known))}" if known else ""
             raise Broken(f"{kind.rstrip('s')} {name} is not known{told}")
 

@@ -6,9 +6,8 @@ whose turn it is where several are about one subject.
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
@@ -31,11 +30,21 @@ from function.jobs import build_job
 from function.labels import of_alert, of_subject
 from function.log import log
 from function.outcomes import Kind, Outcome
+from function.rails import Rails
 
 T = TypeVar("T")
 
 # Seconds at most before looking again, when another writer was faster.
 PAUSE = 0.1
+
+
+class _Subject:
+    """What several alerts of one notification are about: whose turn it is, and what is known."""
+
+    def __init__(self) -> None:
+        self.turn = Lock()
+        self.runs: list[Run] | None = None
+        """As listed; None once something may have been made since."""
 
 
 class Errand:
@@ -50,7 +59,7 @@ class Errand:
         self._deadline = deadline
         self._lock = Lock()
         self._look_ups: dict[tuple[str, ...], Future[Any]] = {}
-        self._turns: dict[str, Lock] = {}
+        self._subjects: dict[str, _Subject] = {}
 
     def settle(self, alert: Alert) -> Outcome:
         """Return what became of one alert; whatever goes wrong is an outcome."""
@@ -59,8 +68,7 @@ class Errand:
             return Outcome(alert, Kind.NO_DEFINITION, message="no name is left of the alert name")
         ended = None
         try:
-            if alert.status == "resolved":
-                ended = self._end(alert)
+            ended = self._end(alert) if alert.status == "resolved" else None
             outcome = self._settle(alert, name)
         except Broken as exc:
             outcome = Outcome(alert, Kind.BROKEN, name, message=str(exc))
@@ -79,68 +87,79 @@ class Errand:
             return Outcome(alert, Kind.NO_MATCH, name)
         if not definition.rails.is_guarded:
             return self._create(alert, definition)
-        past = of_subject(name, definition.rails, alert)
-        with self._turn(past):
-            return self._settle_guarded(alert, definition, past)
+        selector = of_subject(name, definition.rails, alert)
+        with self._lock:
+            subject = self._subjects.setdefault(str(selector), _Subject())
+        # At once they would only get into each other's way.
+        with subject.turn:
+            return self._settle_guarded(alert, definition, selector, subject)
 
     def _settle_guarded(
-        self, alert: Alert, definition: Definition, past: Mapping[str, str]
+        self, alert: Alert, definition: Definition, selector: Mapping[str, str], subject: _Subject
     ) -> Outcome:
         """Decide on what is there, and again when another writer was faster."""
+        taken = 0
         while True:
-            runs = self._runs(past)
+            runs = self._runs(selector) if subject.runs is None else subject.runs
             plan = decide(definition.rails, episode(definition.name, alert), runs)
+            subject.runs = runs if isinstance(plan, Hold) or definition.rails.audits else None
             if isinstance(plan, Hold):
-                kind = Kind(plan.outcome)
-                return Outcome(alert, kind, definition.name, plan.job, plan.reason)
+                return Outcome(alert, plan.kind, definition.name, plan.job, plan.reason)
+            if plan.number == taken:  # lists are consistent, so it will never be among them
+                raise Unavailable(f"run {taken} is there, but somebody has changed its labels")
             outcome = self._create(alert, definition, plan)
             if outcome.kind != Kind.EXISTS:
                 return outcome
+            taken, subject.runs = plan.number, None
             time.sleep(random.uniform(0, PAUSE))
 
     def _create(self, alert: Alert, definition: Definition, plan: Create | None = None) -> Outcome:
         """Create the Job, or in audit ask whether it could be."""
-        is_audit = definition.rails.mode == "audit"
-        namespace = self._cluster.namespace
-        job, warnings = build_job(definition, alert, self._notification, namespace, plan)
-        if plan and plan.is_suspended:
-            warnings.insert(0, f"suspended until a person approves it: {plan.reason}")
+        job, warnings = build_job(
+            definition, alert, self._notification, self._cluster.namespace, plan
+        )
         try:
-            creation = self._cluster.create_job(job, self._deadline, dry_run=is_audit)
+            creation = self._cluster.create_job(job, self._deadline, definition.rails.audits)
         except (Broken, QuotaExceeded) as exc:
-            if not is_audit:
+            if not definition.rails.audits:
                 raise
             return Outcome(alert, Kind.WOULD_REFUSE, definition.name, message=str(exc))
-        made = Kind.WOULD_CREATE if is_audit else Kind.CREATED
+        made = Kind.WOULD_CREATE if definition.rails.audits else Kind.CREATED
         return Outcome(
             alert,
             made if creation.is_new else Kind.EXISTS,
             definition.name,
             job["metadata"]["name"],
-            "; ".join([*warnings, *creation.warnings]),
+            "; ".join([*_reasons(plan), *warnings, *creation.warnings]),
         )
 
     def _end(self, alert: Alert) -> Outcome | None:
         """End the Job that the alert, now resolved, left behind; None if there is nothing to end."""
         fired = alert.as_firing()
         name = definition_name(fired)
-        config_map = self._config_map(name) if name else None
-        if name is None or config_map is None or not is_for(config_map, fired):
+        rails = self._rails(fired, name) if name else None
+        if name is None or rails is None or rails.audits or not rails.is_guarded:
+            return None
+        plan = ending(rails, self._runs(of_alert(name, fired)))
+        patched = plan and self._cluster.patch_job(plan.job, plan.patch, self._deadline)
+        if not plan or not patched or is_over(patched):  # it has ended by itself in the meantime
+            return None
+        return Outcome(alert, plan.kind, name, plan.job)
+
+    def _rails(self, alert: Alert, name: str) -> Rails | None:
+        """Return the guard rails of a definition, None if there is none for the alert."""
+        config_map = self._config_map(name)
+        if config_map is None or not is_for(config_map, alert):
             return None
         try:
-            rails = guard_rails(config_map, fired.status, self._mode)
+            return guard_rails(config_map, alert.status, self._mode)
         except Broken as exc:
+            if is_disabled(config_map):
+                return None
             raise Broken(f"{name}: {exc}") from exc
-        plan = ending(rails, self._runs(of_alert(name, fired))) if rails.may_end else None
-        if plan is None:
-            return None
-        patched = self._cluster.patch_job(plan.job, plan.patch, self._deadline)
-        if patched is None or is_over(patched):  # it has ended by itself in the meantime
-            return None
-        return Outcome(alert, Kind(plan.outcome), name, plan.job)
 
-    def _runs(self, labels: Mapping[str, str]) -> list[Run]:
-        past = self._cluster.list_jobs(labels, self._deadline)
+    def _runs(self, selector: Mapping[str, str]) -> list[Run]:
+        past = self._cluster.list_jobs(selector, self._deadline)
         return [read_run(job, past.now) for job in past.jobs]
 
     def _read(self, alert: Alert, name: str) -> Definition | Kind:
@@ -166,17 +185,11 @@ class Errand:
                 mine.set_exception(exc)
         return future.result()
 
-    @contextmanager
-    def _turn(self, past: Mapping[str, str]) -> Iterator[None]:
-        """Let the alerts of one subject go one after another: at once they would only collide."""
-        with self._lock:
-            turn = self._turns.setdefault(str(past), Lock())
-        if not turn.acquire(timeout=max(0.0, self._deadline - time.monotonic())):
-            raise Unavailable("other alerts of its subject took all the time")
-        try:
-            yield
-        finally:
-            turn.release()
+
+def _reasons(plan: Create | None) -> list[str]:
+    if plan and plan.is_suspended:
+        return [f"suspended until a person approves it: {plan.reason}"]
+    return []
 
 
 def _with_ending(outcome: Outcome, ended: Outcome | None) -> Outcome:

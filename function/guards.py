@@ -4,19 +4,22 @@ Pure: what the API server lists becomes runs, and from guard rails and runs come
 Ages are measured by the API server's own clock, on both ends.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from function.labels import APPROVAL, EPISODE, REQUIRED, RUN
+from function.outcomes import Kind
 from function.rails import Rails
 
 Job = dict[str, Any]
 
+_WAITS = "it waits for a person to approve or decline it"
 # The deadline that is over at once: the Job ends, and makes no other pod.
-_END = {"spec": {"activeDeadlineSeconds": 0}}
-_DECLINE = {"spec": {"activeDeadlineSeconds": 0, "suspend": False}}
+_END = {"activeDeadlineSeconds": 0}
+_DECLINE = {"activeDeadlineSeconds": 0, "suspend": False}
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,13 @@ class Run:
     age: float
     """Seconds since it was created, never negative."""
     is_finished: bool = False
+    """It has ended, or is being ended."""
     is_waiting: bool = False
     """It was created suspended, and no person has started or declined it."""
     is_declined: bool = False
     """It was ended before it ever made a pod."""
+    version: str = ""
+    """What a person who starts it changes."""
 
 
 @dataclass(frozen=True)
@@ -46,39 +52,39 @@ class Create:
 
 @dataclass(frozen=True)
 class Hold:
-    """Create nothing; `outcome` is the word for it, `job` the one that stands for it."""
+    """Create nothing: what becomes of the alert, and the Job that stands for it."""
 
-    outcome: str
+    kind: Kind
     job: str
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """End a Job whose alert has resolved, by this patch; `outcome` is the word for it."""
+    """End a Job whose alert has resolved, by this patch."""
 
-    outcome: str
+    kind: Kind
     job: str
     patch: Job
 
 
 def read_run(job: Job, now: float) -> Run:
     """Return a listed Job as a run; `now` is the API server's time in seconds of the epoch."""
-    metadata, spec, status = job["metadata"], job["spec"], job.get("status") or {}
+    metadata, spec = job["metadata"], job["spec"]
     labels = metadata.get("labels") or {}
     created = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
-    is_ours_to_start = labels.get(APPROVAL) == REQUIRED
-    is_finished = is_over(job)
-    is_waiting = is_ours_to_start and spec.get("suspend") is True and not is_finished
+    asks = labels.get(APPROVAL) == REQUIRED
+    is_waiting = asks and spec.get("suspend") is True and not is_over(job)
     is_ended = spec.get("activeDeadlineSeconds") == 0 and not is_waiting
     return Run(
         job=metadata["name"],
         number=_number(labels.get(RUN, "")),
         episode=labels.get(EPISODE, ""),
         age=max(0.0, now - created),
-        is_finished=is_finished or is_ended,
+        is_finished=is_over(job) or is_ended,
         is_waiting=is_waiting,
-        is_declined=is_ours_to_start and is_ended and not _had_a_pod(status),
+        is_declined=asks and is_ended and not _had_a_pod(job),
+        version=metadata.get("resourceVersion", ""),
     )
 
 
@@ -91,13 +97,19 @@ def is_over(job: Job) -> bool:
     )
 
 
-def _number(text: str) -> int:
-    """Return the number of a run; a label that a person has changed counts as the first."""
-    return int(text) if text.isascii() and text.isdigit() else 1
-
-
-def _had_a_pod(status: Job) -> bool:
+def _had_a_pod(job: Job) -> bool:
+    status = job.get("status") or {}
     return any(status.get(count) for count in ("active", "succeeded", "failed", "terminating"))
+
+
+def _number(text: str) -> int:
+    """Return the number of a run; a label that a person has broken counts as the first."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else 1
+
+
+def _last(runs: Sequence[Run]) -> Run:
+    """Return the youngest; numbers alone start again where a subject was defined anew."""
+    return min(runs, key=lambda run: (run.age, -run.number))
 
 
 def decide(rails: Rails, episode: str, runs: Sequence[Run]) -> Create | Hold:
@@ -113,10 +125,10 @@ def decide(rails: Rails, episode: str, runs: Sequence[Run]) -> Create | Hold:
 def _has_its_run(rails: Rails, own: Sequence[Run]) -> Hold | None:
     if not own:
         return None
-    last = max(own, key=lambda run: run.number)
+    last = _last(own)
     if rails.rerun_after and _is_due(last, rails.rerun_after):
         return None
-    return Hold("exists", last.job, _WAITS if last.is_waiting else "")
+    return Hold(Kind.EXISTS, last.job, _WAITS if last.is_waiting else "")
 
 
 def _is_due(last: Run, rerun_after: float) -> bool:
@@ -126,25 +138,25 @@ def _is_due(last: Run, rerun_after: float) -> bool:
 def _waits_for_a_person(runs: Sequence[Run]) -> Hold | None:
     for run in runs:
         if run.is_waiting:
-            return Hold("needs-approval", run.job, _WAITS)
+            return Hold(Kind.NEEDS_APPROVAL, run.job, _WAITS)
     return None
 
 
 def _is_cooling_down(rails: Rails, runs: Sequence[Run]) -> Hold | None:
     if not rails.cooldown or not runs:
         return None
-    last = min(runs, key=lambda run: run.age)
-    if last.age >= rails.cooldown:
-        return None
+    last = _last(runs)
     left = rails.cooldown - last.age
+    if left <= 0:
+        return None
     reason = f"its subject had a run {last.age:.0f} s ago; {left:.0f} s of the cooldown are left"
-    return Hold("cooling-down", last.job, reason)
+    return Hold(Kind.COOLING_DOWN, last.job, reason)
 
 
 def _create(rails: Rails, runs: Sequence[Run]) -> Create:
     number = 1 + max((run.number for run in runs), default=0)
-    if rails.mode == "approve":
-        return Create(number, True, "its definition asks for approval")
+    if rails.approves:
+        return Create(number, True, "every job of its definition is")
     if rails.max_runs and rails.window:
         recent = [run for run in runs if run.age < rails.window and not run.is_declined]
         if len(recent) >= rails.max_runs:
@@ -153,16 +165,15 @@ def _create(rails: Rails, runs: Sequence[Run]) -> Create:
     return Create(number)
 
 
-_WAITS = "it waits for a person to approve or decline it"
-
-
 def ending(rails: Rails, runs: Sequence[Run]) -> Ending | None:
     """Return how to end the last run of an alert that has resolved, if it is to be ended."""
     if not runs:
         return None
-    last = max(runs, key=lambda run: run.number)
+    last = _last(runs)
     if last.is_waiting:
-        return Ending("declined", last.job, _DECLINE)
+        # Not if a person starts it at this moment: then it is another version of itself.
+        seen = {"metadata": {"resourceVersion": last.version}}
+        return Ending(Kind.DECLINED, last.job, {"spec": _DECLINE, **seen})
     if rails.cancels and not last.is_finished:
-        return Ending("cancelled", last.job, _END)
+        return Ending(Kind.CANCELLED, last.job, {"spec": _END})
     return None

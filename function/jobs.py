@@ -23,15 +23,14 @@ from function.injection import (
     tell_containers,
     variables,
 )
-from function.labels import APPROVAL, EPISODE, MANAGED_BY, OURS, REQUIRED, RUN, labels_of
-from function.rails import Rails
+from function.labels import APPROVAL, EPISODE, MANAGED_BY, REQUIRED, RUN, labels_of
+from function.rails import DAY, OURS, Rails
 
 Job = dict[str, Any]
 
 # Kueue starts what is suspended and has this label.
 QUEUE = "kueue.x-k8s.io/queue-name"
 
-DAY = 24 * 60 * 60
 # etcd takes about 1.5 MiB, and the API server's words for it then point elsewhere.
 MAX_JOB = 1024 * 1024
 
@@ -74,21 +73,15 @@ def build_job(
     pod = _child(template, "spec", "spec.template.spec")
     _check_namespace(metadata, namespace)
     _take_out(job, metadata, spec, template_metadata, warnings)
-    subject = alert_id(definition.rails.subject_of(alert.labels))
-    labels = labels_of(alert, notification, definition.name, subject)
-    metadata["name"] = job_name(definition.name, alert)
-    if plan:
-        metadata["name"] = run_name(definition.name, subject, plan.number)
-        labels[RUN] = str(plan.number)
+    metadata["name"], labels = _identity(definition, alert, notification, plan)
     if plan and plan.is_suspended:
-        labels[APPROVAL] = REQUIRED
         spec["suspend"] = True
     for place, where in (
         (metadata, "metadata"),
         (template_metadata, "spec.template.metadata"),
     ):
         _mark(place, where, labels, warnings)
-    _check_queue(metadata, definition.rails)
+    _check_waiting(metadata, spec, definition.rails)
     metadata["namespace"] = namespace
     _keep(spec, definition.rails.longest, warnings)
     text = alert_file(alert, notification, warnings)
@@ -157,25 +150,45 @@ def _mark(metadata: dict[str, Any], where: str, labels: dict[str, str], warnings
     metadata["labels"].update(labels)
 
 
-def _check_queue(metadata: dict[str, Any], rails: Rails) -> None:
-    if rails.may_wait and QUEUE in metadata["labels"]:
+def _identity(
+    definition: Definition, alert: Alert, notification: Notification, plan: Create | None
+) -> tuple[str, dict[str, str]]:
+    """Return the name of the Job, and the labels of it and its pod."""
+    subject = alert_id(definition.rails.subject_of(alert.labels))
+    labels = labels_of(alert, notification, definition.name, subject)
+    if plan is None:
+        return job_name(definition.name, alert), labels
+    labels[RUN] = str(plan.number)
+    if plan.is_suspended:
+        labels[APPROVAL] = REQUIRED
+    return run_name(definition.name, subject, plan.number), labels
+
+
+def _check_waiting(metadata: dict[str, Any], spec: dict[str, Any], rails: Rails) -> None:
+    """Refuse what would start, or end, a Job that waits for a person without that person."""
+    if not rails.may_wait:
+        return
+    if QUEUE in metadata["labels"] or QUEUE in metadata["annotations"]:
         raise Broken(
-            f"label {QUEUE}: Kueue would start a job that waits for a person; "
+            f"{QUEUE}: Kueue would start a job that waits for a person; "
             "leave it out, or the mode approve and max-runs"
         )
+    if spec.get("activeDeadlineSeconds") == 0:
+        raise Broken("activeDeadlineSeconds is 0: a job that is approved would end at once")
 
 
 def _keep(spec: dict[str, Any], longest: float, warnings: Warnings) -> None:
     """Keep the finished Job, which is the memory: a day, and as long as a guard rail looks back."""
-    if spec.get("ttlSecondsAfterFinished") is None:
-        spec["ttlSecondsAfterFinished"] = DAY
-    seconds = spec["ttlSecondsAfterFinished"]
-    if not isinstance(seconds, int):
+    needed = math.ceil(longest)
+    seconds = spec.get("ttlSecondsAfterFinished")
+    if seconds is None:
+        spec["ttlSecondsAfterFinished"] = max(DAY, needed)
+    elif type(seconds) is not int or seconds < 0:  # the API server says what is wrong with it
         return
-    if seconds < longest:
-        spec["ttlSecondsAfterFinished"] = math.ceil(longest)
+    elif seconds < needed:
+        spec["ttlSecondsAfterFinished"] = needed
         warnings.append(
-            f"ttlSecondsAfterFinished is raised from {seconds} to {math.ceil(longest)}, "
+            f"ttlSecondsAfterFinished is raised from {seconds} to {needed}, "
             "which is how far the guard rails look back"
         )
     elif seconds < DAY:

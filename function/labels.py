@@ -8,19 +8,18 @@ import re
 
 from function.alerts import Alert, Notification
 from function.episodes import alert_id, digest, episode
-from function.rails import Rails
+from function.rails import OURS, Rails
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
-OURS = "openfero.io/"
-DEFINITION = "openfero.io/definition"
-ALERT_ID = "openfero.io/alert-id"
-EPISODE = "openfero.io/episode"
-SUBJECT = "openfero.io/subject"
-STATUS = "openfero.io/status"
-GROUP_KEY = "openfero.io/group-key"
-FINGERPRINT = "openfero.io/fingerprint"
-RUN = "openfero.io/run"
-APPROVAL = "openfero.io/approval"
+DEFINITION = f"{OURS}definition"
+ALERT_ID = f"{OURS}alert-id"
+EPISODE = f"{OURS}episode"
+SUBJECT = f"{OURS}subject"
+STATUS = f"{OURS}status"
+GROUP_KEY = f"{OURS}group-key"
+FINGERPRINT = f"{OURS}fingerprint"
+RUN = f"{OURS}run"
+APPROVAL = f"{OURS}approval"
 REQUIRED = "required"
 
 

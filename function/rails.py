@@ -13,37 +13,39 @@ from function.errors import Broken
 
 T = TypeVar("T")
 
-MODES = ("run", "approve", "audit")
-"""Each stricter than the one before; of the definition's and the setting's the stricter wins."""
+OURS = "openfero.io/"
+"""What every annotation and label of ours begins with."""
+
+MATCH = f"{OURS}match"
+SUBJECT = f"{OURS}subject"
+COOLDOWN = f"{OURS}cooldown"
+RERUN_AFTER = f"{OURS}rerun-after"
+MAX_RUNS = f"{OURS}max-runs"
+ON_RESOLVED = f"{OURS}on-resolved"
+MODE = f"{OURS}mode"
+ANNOTATIONS = frozenset({MATCH, SUBJECT, COOLDOWN, RERUN_AFTER, MAX_RUNS, ON_RESOLVED, MODE})
+
+RUN, APPROVE, AUDIT = MODES = ("run", "approve", "audit")
+"""Each stricter than the one before."""
 
 DAY = 24 * 60 * 60
 # The Jobs are the record, and nobody wants to keep them for ever.
 LONGEST = 7 * DAY
 
-_PREFIX = "openfero.io/"
-ANNOTATIONS = frozenset(
-    f"{_PREFIX}{name}"
-    for name in (
-        "cooldown",
-        "match",
-        "max-runs",
-        "mode",
-        "on-resolved",
-        "rerun-after",
-        "subject",
-    )
-)
-"""Every annotation that is a guard rail."""
-
 # As Prometheus writes them: each unit at most once, the larger first.
 _UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
-_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
+_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _UNITS))
+_COUNT = re.compile(r"[1-9][0-9]{0,5}")
+_A_DURATION = "a duration of at most 7d, such as 30m or 1h30m"
 
-# Alertmanager's matchers, as far as both of its parsers agree on what they mean.
+# Alertmanager's matchers, as far as both of its parsers agree on what they mean. To them,
+# only these are spaces.
+_SPACES = " \t\n\r\f"
+_SPACE = rf"[{_SPACES}]*"
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _QUOTED = r'"(?:[^"\\\n]|\\["\\n])*"'
 _BARE = r"[^\s{}!=~,\\\"'`]+"
-_MATCHER = re.compile(rf"\s*({_NAME})\s*(!=|=)\s*({_QUOTED}|{_BARE})\s*")
+_MATCHER = re.compile(rf"{_SPACE}({_NAME}){_SPACE}(!=|=){_SPACE}({_QUOTED}|{_BARE}){_SPACE}")
 _ESCAPES = {r"\n": "\n", r"\"": '"', r"\\": "\\"}
 
 
@@ -64,7 +66,6 @@ class Matcher:
 class Rails:
     """What limits a definition; times are in seconds, None where there is no limit."""
 
-    mode: str = "run"
     match: tuple[Matcher, ...] = ()
     subject: tuple[str, ...] = ()
     """The labels that say what is repaired; empty: all of them."""
@@ -74,6 +75,10 @@ class Rails:
     window: float | None = None
     """The time in which `max_runs` count."""
     cancels: bool = False
+    approves: bool = False
+    """A person starts every Job."""
+    audits: bool = False
+    """Nothing is created, only asked; stricter than `approves`."""
 
     @property
     def is_guarded(self) -> bool:
@@ -83,12 +88,7 @@ class Rails:
     @property
     def may_wait(self) -> bool:
         """Whether a Job may be created that waits for a person."""
-        return self.mode == "approve" or self.max_runs is not None
-
-    @property
-    def may_end(self) -> bool:
-        """Whether a Job may have to be ended when its alert resolves; in audit there is none."""
-        return self.mode != "audit" and (self.cancels or self.may_wait)
+        return self.approves or self.max_runs is not None
 
     @property
     def longest(self) -> float:
@@ -103,55 +103,52 @@ class Rails:
         """Return the labels that say what is repaired; raises Broken if the alert lacks one."""
         for label in self.subject:
             if not labels.get(label):
-                raise Broken(f"annotation openfero.io/subject: the alert has no label {label}")
+                raise Broken(f"annotation {SUBJECT}: the alert has no label {label}")
         return {label: labels[label] for label in self.subject or labels}
 
 
-def read_rails(annotations: Mapping[str, str], status: str, mode: str = "run") -> Rails:
+def read_rails(annotations: Mapping[str, str], status: str, mode: str = RUN) -> Rails:
     """Return the guard rails of a definition for alerts of this status.
 
     `mode` is the setting's. Raises Broken for what cannot be read, and for what has no
     meaning at a definition of this status.
     """
-    reader = _Reader(annotations)
-    max_runs, window = reader.read("max-runs", _max_runs, "N/DURATION, such as 3/24h") or (
-        None,
-        None,
-    )
-    cancels = reader.read("on-resolved", {"cancel": True}.get, "cancel") or False
-    if cancels and status != "firing":
-        raise Broken("annotation openfero.io/on-resolved belongs on the firing definition")
-    own = reader.read("mode", lambda text: text if text in MODES else None, "run, approve or audit")
+
+    def read(name: str, parse: Callable[[str], T | None], expected: str) -> T | None:
+        return _read(annotations, name, parse, expected)
+
+    if ON_RESOLVED in annotations and status != "firing":
+        raise Broken(f"annotation {ON_RESOLVED} belongs on the firing definition")
+    modes = (mode, read(MODE, _mode, "run, approve or audit"))
+    max_runs, window = read(MAX_RUNS, _runs, "N/DURATION, such as 3/24h") or (None, None)
     return Rails(
-        mode=max(own or MODES[0], mode, key=MODES.index),
-        match=reader.read("match", _matchers, 'matchers, such as severity="critical"') or (),
-        subject=reader.read("subject", _labels, "label names, such as namespace, pod") or (),
-        cooldown=reader.read("cooldown", _duration, _A_DURATION),
-        rerun_after=reader.read("rerun-after", _duration, _A_DURATION),
+        match=read(MATCH, _matchers, 'matchers, such as severity="critical"') or (),
+        subject=read(SUBJECT, _labels, "label names, such as namespace, pod") or (),
+        cooldown=read(COOLDOWN, _duration, _A_DURATION),
+        rerun_after=read(RERUN_AFTER, _duration, _A_DURATION),
         max_runs=max_runs,
         window=window,
-        cancels=cancels,
+        cancels=read(ON_RESOLVED, {"cancel": True}.get, "cancel") or False,
+        approves=APPROVE in modes,
+        audits=AUDIT in modes,
     )
 
 
-_A_DURATION = "a duration of at most 7d, such as 30m or 1h30m"
+def _read(
+    annotations: Mapping[str, str], name: str, parse: Callable[[str], T | None], expected: str
+) -> T | None:
+    """Return what an annotation says, None if it is not there; raises Broken."""
+    text = annotations.get(name)
+    if text is None:
+        return None
+    found = parse(text.strip(_SPACES))
+    if found is None:
+        raise Broken(f"annotation {name} must be {expected}, found {text!r}")
+    return found
 
 
-class _Reader:
-    """Reads annotations by their short names."""
-
-    def __init__(self, annotations: Mapping[str, str]) -> None:
-        self._annotations = annotations
-
-    def read(self, name: str, parse: Callable[[str], T | None], expected: str) -> T | None:
-        """Return what an annotation says, None if it is not there; raises Broken."""
-        text = self._annotations.get(f"{_PREFIX}{name}")
-        if text is None:
-            return None
-        found = parse(text.strip())
-        if found is None:
-            raise Broken(f"annotation {_PREFIX}{name} is {text!r}: expected {expected}")
-        return found
+def _mode(text: str) -> str | None:
+    return text if text in MODES else None
 
 
 def _duration(text: str) -> float | None:
@@ -161,16 +158,14 @@ def _duration(text: str) -> float | None:
     return seconds if 0 < seconds <= LONGEST else None
 
 
-def _max_runs(text: str) -> tuple[int, float] | None:
+def _runs(text: str) -> tuple[int, float] | None:
     count, _, duration = text.partition("/")
     window = _duration(duration)
-    if window is None or not re.fullmatch(r"0*[1-9][0-9]{0,5}", count):
-        return None
-    return int(count), window
+    return (int(count), window) if window and _COUNT.fullmatch(count) else None
 
 
 def _labels(text: str) -> tuple[str, ...] | None:
-    names = tuple(name.strip() for name in text.split(","))
+    names = tuple(name.strip(_SPACES) for name in text.split(","))
     return names if all(names) else None
 
 
@@ -181,12 +176,11 @@ def _matchers(text: str) -> tuple[Matcher, ...] | None:
     while match := _MATCHER.match(text):
         label, operator, value = match.groups()
         matchers.append(Matcher(label, _unquoted(value), operator == "="))
-        text = text[match.end() :]
-        if not text:
+        if match.end() == len(text):
             return tuple(matchers)
-        if not text.startswith(","):
+        if text[match.end()] != ",":
             return None
-        text = text[1:]
+        text = text[match.end() + 1 :]
     return None
 
 

@@ -59,7 +59,7 @@ class Transport:
                 reply = self._send(method, path, deadline, body)
                 if not reply.is_worth_another_try or not _pause(pause, deadline):
                     return reply
-            except UnreadableHeaders:
+            except (UnreadableHeaders, TooLarge):
                 raise
             except Unavailable:
                 if not _pause(pause, deadline):
@@ -108,6 +108,10 @@ class UnreadableHeaders(Unavailable):
     """The answer has more headers than can be read, because each warning is one."""
 
 
+class TooLarge(Unavailable):
+    """The answer is larger than any object may be: to ask for less may help."""
+
+
 def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
     """Return the body of an answer, unless it drips or is larger than any object may be."""
     content = bytearray()
@@ -115,7 +119,7 @@ def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
         while chunk := response.read1(65536, decode_content=False):
             content += chunk
             if len(content) > MAX_ANSWER:
-                raise Unavailable("the API server answered more than it can have to say")
+                raise TooLarge("the API server answered more than it can have to say")
             if time.monotonic() > until:
                 raise Unavailable("the API server was too slow with its answer")
         response.release_conn()

@@ -28,11 +28,21 @@ RUNS: tuple[Run, ...] = (
     ("the suite with func", FUNC, CORE),
     ("make, make run, func's scaffold and the image", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
 )
-# What asks a Kubernetes API, each worker with a control plane of its own.
-ASKING = ("requests", "doors", "cluster", "docs", "broker", "func_invoke", "upgrade")
+# What comes in through a door and asks a Kubernetes API, each worker with a control plane of
+# its own; and what asks it whatever the door.
+THROUGH = ("requests", "doors", "broker", "func_invoke")
+ASKING = ("guard_rails", "cluster", "docs", "upgrade")
 # What needs more than one to ask: several servers, a pod, Prometheus and Alertmanager.
 # The longest first.
-AROUND = ("chain_faults", "in_a_pod", "chain", "install", "own_cluster", "two_servers")
+AROUND = (
+    "chain_faults",
+    "in_a_pod",
+    "chain",
+    "chain_guards",
+    "install",
+    "own_cluster",
+    "two_servers",
+)
 # By itself: policies that confine the function hold a moment longer than they are there.
 APPLIED = ("knative", "components", "alertmanager_config")
 BY_MODULE = ("--dist=loadscope", "--no-loadscope-reorder")
@@ -46,8 +56,12 @@ def files(names: Sequence[str]) -> tuple[str, ...]:
 
 
 IN_ANY_CLUSTER: tuple[Run, ...] = (
-    ("on a real API, with functions-framework", FUNCTIONS_FRAMEWORK, (*TWO, *files(ASKING))),
-    ("on a real API, with func", FUNC, (*TWO, *files(ASKING))),
+    (
+        "on a real API, with functions-framework",
+        FUNCTIONS_FRAMEWORK,
+        (*TWO, *files(THROUGH), *files(ASKING)),
+    ),
+    ("on a real API, with func", FUNC, (*TWO, *files(THROUGH))),
 )
 IN_OURS: tuple[Run, ...] = (
     ("what is around the function", FUNCTIONS_FRAMEWORK, (*THREE, *files(AROUND))),

@@ -14,7 +14,7 @@ import pytest
 from conftest import Define
 from function_process import FunctionProcess, free_port, running
 from kube import Kube
-from make import a_manifest, firing, notification_json
+from make import a_container, a_manifest, firing, notification_json
 from proxy import Amend, FaultProxy, Hang, Request, Reset, always, first, status
 from waiting import until
 from wire import Response, post
@@ -182,7 +182,7 @@ class TestOneRail:
     @pytest.mark.parametrize(
         ("annotations", "told"),
         [
-            (rails(cooldown="soon"), "openfero.io/cooldown is 'soon': expected a duration"),
+            (rails(cooldown="soon"), "openfero.io/cooldown must be a duration of at most 7d"),
             (rails(cooldwon="1h"), "annotation openfero.io/cooldwon is not known"),
             (rails(subject="node"), "openfero.io/subject: the alert has no label node"),
         ],
@@ -202,6 +202,43 @@ class TestOneRail:
 
         assert (response.status, kube.jobs(definition)) == (422, [])
         assert told in response.text
+
+
+@pytest.mark.every_server
+class TestAtOnce:
+    @pytest.mark.parametrize(
+        ("annotations", "episodes", "jobs"),
+        [
+            (rails(max_runs="99/1h"), list(range(16)), 16),
+            (rails(max_runs="99/1h"), [0] * 16, 1),
+            (rails(max_runs="99/1h"), [*range(8), *range(8)], 8),
+            (rails(cooldown="1h"), list(range(16)), 1),
+            (rails(mode="approve"), list(range(16)), 1),
+        ],
+        ids=["16 episodes", "16 copies", "8 twice", "16 with a cooldown", "16 to approve"],
+    )
+    @pytest.mark.parametrize("together", [False, True], ids=["16 notifications", "1 notification"])
+    def test_a_subject_gets_as_many_jobs_as_its_guard_rails_allow(
+        self,
+        function: str,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+        annotations: Labels,
+        episodes: list[int],
+        jobs: int,
+        together: bool,
+    ) -> None:
+        definition = define(alertname, annotations=annotations | rails(subject="alertname"))
+        alerts = [an_episode(alertname, number) for number in episodes]
+        notifications = [alerts] if together else [[alert] for alert in alerts]
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda each: notify(function, *each), notifications))
+
+        words = [word for each in answers for word in each.words]
+        assert (len(words), words.count("created")) == (16, jobs)
+        assert runs(kube.jobs(definition)) == list(range(1, jobs + 1))
 
 
 @pytest.mark.every_server
@@ -277,6 +314,94 @@ class TestWhenAnAlertResolves:
         assert outcome["message"] == f"cancelled {name}"
         assert names(kube.jobs(over)) == [outcome["job"]]
 
+    @pytest.mark.parametrize(
+        ("parts", "word", "also"),
+        [
+            ({"labels": {"openfero/job-disabled": "true"}}, "disabled", ""),
+            ({"annotations": rails(match="severity=info")}, "no-match", ""),
+            (
+                {"manifest": a_manifest(ttlSecondsAfterFinished=600)},
+                "created",
+                "ttlSecondsAfterFinished is 600",
+            ),
+        ],
+        ids=["disabled", "no match", "a warning"],
+    )
+    def test_whatever_its_own_definition_leads_to_what_was_ended_is_told(
+        self,
+        function: str,
+        define: Define,
+        alertname: str,
+        parts: dict[str, Any],
+        word: str,
+        also: str,
+    ) -> None:
+        define(alertname, annotations=rails(on_resolved="cancel"))
+        define(alertname, "resolved", **parts)
+        name = notify(function, an_episode(alertname)).outcomes[0]["job"]
+
+        [outcome] = notify(function, an_episode(alertname, status="resolved")).outcomes
+
+        assert outcome["outcome"] == word
+        assert also in outcome["message"]
+        assert outcome["message"].endswith(f"cancelled {name}")
+
+    def test_so_it_is_when_its_own_definition_is_broken(
+        self, function: str, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(on_resolved="cancel"))
+        define(alertname, "resolved", manifest="a: [")
+        name = notify(function, an_episode(alertname)).outcomes[0]["job"]
+
+        response = notify(function, an_episode(alertname, status="resolved"))
+
+        assert (response.status, f"cancelled {name}" in response.text) == (422, True)
+
+    def test_the_job_of_the_resolved_definition_is_not_what_is_ended(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(on_resolved="cancel"))
+        define(alertname, "resolved")
+        resolved = an_episode(alertname, status="resolved")
+        name = notify(function, resolved).outcomes[0]["job"]
+
+        [outcome] = notify(function, resolved).outcomes
+
+        assert (outcome["outcome"], outcome["message"]) == ("exists", "")
+        assert kube.get("jobs", name)["spec"].get("activeDeadlineSeconds") is None
+
+    def test_nothing_is_ended_by_the_definition_of_another_alert(
+        self, function: str, define: Define, alertname: str
+    ) -> None:
+        mine = {"openfero.io/alertname": alertname}
+        define(alertname, annotations=mine | rails(on_resolved="stop"))
+
+        response = notify(function, an_episode(alertname.upper(), status="resolved"))
+
+        assert response.words == ["no-definition"]
+
+    def test_while_the_firing_definition_cannot_be_read_nothing_is_created_and_it_is_named(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        fired = define(alertname, annotations=rails(on_resolved="stop"))
+        over = define(alertname, "resolved")
+
+        response = notify(function, an_episode(alertname, status="resolved"))
+
+        assert (response.status, kube.jobs(over)) == (422, [])
+        assert f"{fired}: annotation openfero.io/on-resolved must be cancel" in response.text
+
+    def test_switched_off_it_is_in_nobodys_way(
+        self, function: str, define: Define, alertname: str
+    ) -> None:
+        off = {"openfero/job-disabled": "true"}
+        define(alertname, annotations=rails(on_resolved="stop"), labels=off)
+        define(alertname, "resolved")
+
+        response = notify(function, an_episode(alertname, status="resolved"))
+
+        assert response.words == ["created"]
+
     def test_resolved_before_firing_is_settled_and_the_job_runs_when_it_fires(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
@@ -328,6 +453,38 @@ class TestAudit:
 
         assert notify(function, an_episode(alertname)).status == 422
 
+    def test_a_job_that_was_made_in_earnest_exists(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        definition = define(alertname)
+        name = notify(function, an_episode(alertname)).outcomes[0]["job"]
+        kube.patch("configmaps", definition, {"metadata": {"annotations": rails(mode="audit")}})
+
+        [outcome] = notify(function, an_episode(alertname)).outcomes
+
+        assert (outcome["outcome"], outcome["job"]) == ("exists", name)
+
+    def test_nothing_is_kept_even_of_what_the_api_server_warns_of_too_often(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        """Warnings that cannot be read are asked for once more without."""
+        manifest = a_manifest(**{f"unknown{number}": 1 for number in range(120)})
+        definition = define(alertname, manifest=manifest, annotations=rails(mode="audit"))
+
+        assert notify(function, an_episode(alertname)).words == ["would-create"]
+        assert kube.jobs(definition) == []
+
+    def test_what_would_wait_for_a_person_says_so(
+        self, door: str, tmp_path: Path, kubeconfig: Path, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(mode="approve"))
+
+        with running(door, tmp_path / "log", kubeconfig, OPENFERO_MODE="audit") as process:
+            [outcome] = notify(process.url, an_episode(alertname)).outcomes
+
+        assert outcome["outcome"] == "would-create"
+        assert "suspended until a person approves it" in outcome["message"]
+
     def test_a_job_that_was_made_before_is_not_ended(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
@@ -364,6 +521,58 @@ def test_the_setting_is_for_all_definitions(
     assert response.words == [word]
     assert len(kube.jobs(definition)) == len(suspended(kube.jobs(definition))) == jobs
     assert f'"mode": "{mode}"' in process.lines()[0]
+
+
+def test_what_waits_because_of_the_setting_is_declined_when_its_alert_resolves(
+    door: str, tmp_path: Path, kubeconfig: Path, define: Define, alertname: str
+) -> None:
+    define(alertname)
+
+    with running(door, tmp_path / "log", kubeconfig, OPENFERO_MODE="approve") as process:
+        notify(process.url, an_episode(alertname))
+        response = notify(process.url, an_episode(alertname, status="resolved"))
+
+    assert response.words == ["declined"]
+
+
+# What people do to Jobs.
+
+
+@pytest.mark.parametrize("label", ["openfero.io/subject", "openfero.io/definition"])
+def test_a_job_that_its_labels_no_longer_show_stops_its_subject_and_no_other(
+    function: str, kube: Kube, define: Define, alertname: str, label: str
+) -> None:
+    define(alertname, annotations=rails(max_runs="9/1h", subject="alertname"))
+    define(f"{alertname}Other")
+    name = notify(function, an_episode(alertname)).outcomes[0]["job"]
+    kube.patch("jobs", name, {"metadata": {"labels": {label: None}}})
+
+    refused = notify(function, an_episode(alertname, 1))
+    others = notify(
+        function,
+        *[an_episode(alertname, number) for number in range(1, 20)],
+        *[an_episode(f"{alertname}Other", pod=f"web-{number}") for number in range(5)],
+    )
+
+    assert refused.text == (
+        f"1 of 1 alerts unavailable: openfero-{alertname.lower()}-firing: "
+        "run 1 is there, but somebody has changed its labels"
+    )
+    assert others.text.startswith("19 of 24 alerts unavailable: ")
+    kube.delete("jobs", name)
+
+
+def test_a_job_that_waits_and_whose_rail_is_taken_away_is_still_declined(
+    function: str, kube: Kube, define: Define, alertname: str
+) -> None:
+    definition = define(alertname, annotations=rails(mode="approve", cooldown="1h"))
+    notify(function, an_episode(alertname))
+    gone = {"metadata": {"annotations": {"openfero.io/mode": None}}}
+    kube.patch("configmaps", definition, gone)
+
+    response = notify(function, an_episode(alertname, status="resolved"))
+
+    assert response.words == ["declined"]
 
 
 # At the wire.
@@ -430,6 +639,51 @@ class TestRequests:
 
         assert response.words == [word]
 
+    def test_fifty_alerts_of_one_subject_cost_no_more_lists_than_they_make_runs(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(max_runs="2/1h", subject="alertname"))
+        since = len(proxy.requests)
+
+        response = notify(proxied.url, *[an_episode(alertname, number) for number in range(50)])
+
+        assert sorted(set(response.words)) == ["created", "needs-approval"]
+        assert (
+            asked(proxy, since).count("GET job") == asked(proxy, since).count("POST job") + 1 == 4
+        )
+
+    def test_a_list_has_as_many_pages_as_it_takes(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(max_runs="20/1h", subject="alertname"))
+        notify(proxied.url, *[an_episode(alertname, number) for number in range(20)])
+        since = len(proxy.requests)
+
+        [last] = notify(proxied.url, an_episode(alertname, 20)).outcomes
+
+        assert "its subject had 20 runs" in last["message"]
+        assert asked(proxy, since).count("GET job") == 3
+
+    def test_jobs_that_are_too_large_together_are_listed_one_by_one(
+        self,
+        proxied: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        """An API server may write one character as six, so this is as large as jobs can get."""
+        manifest = a_manifest({"containers": [a_container(env=LARGE)]})
+        definition = define(
+            alertname,
+            manifest=manifest,
+            annotations=rails(max_runs="9/1h", subject="alertname"),
+        )
+        words = [notify(proxied.url, an_episode(alertname, number)).words for number in range(12)]
+
+        assert words == [["created"]] * 10 + [["needs-approval"]] * 2
+        assert len(kube.jobs(definition)) == 10
+
     def test_an_api_server_that_tells_no_time_is_asked_again_later(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
     ) -> None:
@@ -454,7 +708,70 @@ def forbidden(verb: str) -> Any:
     return status(403, "Forbidden", told, kind="jobs")
 
 
+LARGE = [{"name": "LARGE", "value": "x" * 1_000_000}]
+
+
 class TestFaults:
+    @pytest.mark.parametrize("what", ["ends", "goes"])
+    def test_a_job_that_ends_or_goes_by_itself_at_that_moment_is_not_called_cancelled(
+        self,
+        proxied: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+        what: str,
+    ) -> None:
+        define(alertname, annotations=rails(on_resolved="cancel"))
+        name = notify(proxied.url, an_episode(alertname)).outcomes[0]["job"]
+
+        def rule(request: Request) -> None:
+            if is_patch(request):
+                kube.complete(name) if what == "ends" else kube.delete("jobs", name)
+
+        with proxy.playing(rule):
+            response = notify(proxied.url, an_episode(alertname, status="resolved"))
+
+        assert response.words == ["no-definition"]
+
+    def test_a_job_that_a_person_approves_at_that_moment_goes_on(
+        self,
+        proxied: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        define(alertname, annotations=rails(mode="approve"))
+        name = notify(proxied.url, an_episode(alertname)).outcomes[0]["job"]
+        resolved = an_episode(alertname, status="resolved")
+        approved = threading.Event()
+
+        def rule(request: Request) -> None:
+            if is_patch(request) and not approved.is_set():
+                approved.set()
+                kube.patch("jobs", name, APPROVE)
+
+        with proxy.playing(rule):
+            first_ = notify(proxied.url, resolved)
+        retry = notify(proxied.url, resolved)
+
+        assert (first_.status, retry.words) == (503, ["no-definition"])
+        assert kube.get("jobs", name)["spec"].get("activeDeadlineSeconds") is None
+
+    def test_in_audit_a_full_quota_is_the_result(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(mode="audit"))
+        told = 'jobs.batch "x" is forbidden: exceeded quota: q, used: count/jobs.batch=1'
+        full = status(403, "Forbidden", told, kind="jobs")
+
+        with proxy.playing(always(full, lambda request: request.is_create)):
+            response = notify(proxied.url, an_episode(alertname))
+
+        assert (response.status, response.words) == (200, ["would-refuse"])
+        assert "exceeded quota" in response.outcomes[0]["message"]
+
     def test_a_missing_right_to_list_is_named_and_heals(
         self,
         proxied: FunctionProcess,

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.guards import Create, Ending, Hold, Run, decide, ending, is_over, read_run
+from function.outcomes import Kind
 from function.rails import Rails
 
 HOUR = 3600.0
@@ -66,6 +67,11 @@ DECISIONS: dict[str, tuple[Rails, list[Run], str]] = {
         "cooling-down job-1",
     ),
     "a declined job is no run": (Rails(cooldown=HOUR), [declined(1, OTHER)], RUN_2),
+    "the last run is the youngest, whatever a person wrote on it": (
+        Rails(cooldown=HOUR),
+        [a_run(7, OTHER, 2 * HOUR), a_run(2, "a third", 60)],
+        "cooling-down job-2",
+    ),
     # rerun-after
     "the same episode runs again when its last run has ended and is old enough": (
         Rails(rerun_after=HOUR),
@@ -133,14 +139,14 @@ DECISIONS: dict[str, tuple[Rails, list[Run], str]] = {
         "needs-approval job-1",
     ),
     # approve
-    "with approve the first run is suspended": (Rails(mode="approve"), [], SUSPENDED_1),
+    "with approve the first run is suspended": (Rails(approves=True), [], SUSPENDED_1),
     "and the next one, once the first was started and has ended": (
-        Rails(mode="approve"),
+        Rails(approves=True),
         [a_run(1, OTHER, HOUR)],
         SUSPENDED_2,
     ),
     "with approve a cooldown holds as well": (
-        Rails(mode="approve", cooldown=HOUR),
+        Rails(approves=True, cooldown=HOUR),
         [a_run(1, OTHER, 60)],
         "cooling-down job-1",
     ),
@@ -156,7 +162,7 @@ DECISIONS: dict[str, tuple[Rails, list[Run], str]] = {
 
 def told(plan: Create | Hold) -> str:
     if isinstance(plan, Hold):
-        return f"{plan.outcome} {plan.job}"
+        return f"{plan.kind} {plan.job}"
     return f"run {plan.number}{', suspended' if plan.is_suspended else ''}"
 
 
@@ -170,15 +176,17 @@ def test_whoever_is_held_back_is_told_for_how_long() -> None:
     plan = decide(Rails(cooldown=HOUR), THIS, [a_run(1, OTHER, 600)])
 
     assert plan == Hold(
-        "cooling-down", "job-1", "its subject had a run 600 s ago; 3000 s of the cooldown are left"
+        Kind.COOLING_DOWN,
+        "job-1",
+        "its subject had a run 600 s ago; 3000 s of the cooldown are left",
     )
 
 
 def test_whoever_has_to_decide_is_told_why() -> None:
     runs = [a_run(1, OTHER, 60), a_run(2, OTHER, 50)]
 
-    assert decide(Rails(mode="approve"), THIS, []) == Create(
-        1, True, "its definition asks for approval"
+    assert decide(Rails(approves=True), THIS, []) == Create(
+        1, True, "every job of its definition is"
     )
     assert decide(MANY, THIS, runs) == Create(3, True, "its subject had 2 runs in 86400 s")
 
@@ -204,6 +212,16 @@ ENDINGS: dict[str, tuple[Rails, list[Run], str]] = {
         [a_run(1, OTHER, 60, ended=False), a_run(2, THIS, 30)],
         "nothing",
     ),
+    "the last run is the youngest, whatever its number": (
+        CANCEL,
+        [a_run(3, OTHER, 60), a_run(1, THIS, 30, ended=False)],
+        "cancelled job-1",
+    ),
+    "of two that are as young, the one with the higher number": (
+        CANCEL,
+        [a_run(1, OTHER, 30), a_run(2, THIS, 30, ended=False)],
+        "cancelled job-2",
+    ),
 }
 
 
@@ -211,18 +229,27 @@ ENDINGS: dict[str, tuple[Rails, list[Run], str]] = {
 def test_ending(rails: Rails, runs: list[Run], expected: str) -> None:
     for order in itertools.permutations(runs):
         found = ending(rails, order)
-        assert (f"{found.outcome} {found.job}" if found else "nothing") == expected
+        assert (f"{found.kind} {found.job}" if found else "nothing") == expected
 
 
 def test_a_job_is_ended_before_it_makes_another_pod() -> None:
     assert ending(CANCEL, [a_run(1, THIS, 60, ended=False)]) == Ending(
-        "cancelled", "job-1", {"spec": {"activeDeadlineSeconds": 0}}
+        Kind.CANCELLED, "job-1", {"spec": {"activeDeadlineSeconds": 0}}
     )
 
 
-def test_a_job_that_waits_is_ended_before_it_makes_its_first() -> None:
-    assert ending(MANY, [waiting(1, THIS)]) == Ending(
-        "declined", "job-1", {"spec": {"activeDeadlineSeconds": 0, "suspend": False}}
+def test_a_job_that_waits_is_ended_before_it_makes_its_first_unless_it_is_started_meanwhile() -> (
+    None
+):
+    run = dataclasses.replace(waiting(1, THIS), version="7")
+
+    assert ending(MANY, [run]) == Ending(
+        Kind.DECLINED,
+        "job-1",
+        {
+            "spec": {"activeDeadlineSeconds": 0, "suspend": False},
+            "metadata": {"resourceVersion": "7"},
+        },
     )
 
 
@@ -269,6 +296,7 @@ def test_a_job_from_the_future_is_of_no_age() -> None:
         (a_job(status=condition("Failed")), True),
         (a_job(status=condition("Failed", "False")), False),
         (a_job(status=condition("FailureTarget")), False),
+        (a_job(status=condition("SuccessCriteriaMet")), False),
         (a_job(status={"conditions": None}), False),
     ],
 )
@@ -323,7 +351,18 @@ def test_a_job_was_declined_if_it_was_ended_before_it_had_a_pod(
     assert read_run(job, NOW).is_declined is is_declined
 
 
-@pytest.mark.parametrize("text", ["", "two", "-1", "²"])
+def test_a_job_that_is_being_ended_counts_as_ended() -> None:
+    assert read_run(a_job(activeDeadlineSeconds=0), NOW).is_finished
+
+
+@pytest.mark.parametrize("count", ["active", "succeeded", "failed", "terminating"])
+def test_a_job_that_had_a_pod_was_not_declined(count: str) -> None:
+    job = a_job(activeDeadlineSeconds=0, approval="required", status={count: 1})
+
+    assert not read_run(job, NOW).is_declined
+
+
+@pytest.mark.parametrize("text", ["", "two", "-1", "0", "²", "9" * 10])
 def test_a_number_that_a_person_has_broken_counts_as_the_first(text: str) -> None:
     assert read_run(a_job(run=text), NOW).number == 1
 
@@ -423,5 +462,5 @@ def test_no_episode_is_lost_that_is_due_one(
         youngest = min((run.age for run in subject.runs()), default=float("inf"))
         if not has_job:
             assert isinstance(plan, Hold)
-            assert plan.outcome in ("needs-approval", "cooling-down")
-            assert waits if plan.outcome == "needs-approval" else youngest < (rails.cooldown or 0)
+            assert plan.kind in ("needs-approval", "cooling-down")
+            assert waits if plan.kind == "needs-approval" else youngest < (rails.cooldown or 0)

@@ -57,6 +57,7 @@ FLOORS = {
         "function.labels",
         "function.log",
         "function.outcomes",
+        "function.rails",
     },
     "function.cluster": {
         "function.errors",
@@ -80,7 +81,7 @@ FLOORS = {
         "function.labels",
         "function.rails",
     },
-    "function.guards": {"function.labels", "function.rails"},
+    "function.guards": {"function.labels", "function.outcomes", "function.rails"},
     "function.labels": {"function.alerts", "function.episodes", "function.rails"},
     "function.injection": {"function.alerts", "function.errors"},
     "function.episodes": {"function.alerts"},

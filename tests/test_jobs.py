@@ -10,6 +10,7 @@ from function.definitions import Definition
 from function.errors import Broken
 from function.guards import Create
 from function.jobs import DAY, MAX_JOB, build_job
+from function.labels import of_alert, of_subject
 from function.manifests import read_yaml
 from function.rails import Rails
 
@@ -626,6 +627,7 @@ WEEK = 7 * DAY
         (None, 3600, DAY),
         (None, WEEK, WEEK),
         (600, 3600, 3600),
+        (1, 1.5, 2),
         (600, 0.5, 600),
         (2 * WEEK, WEEK, 2 * WEEK),
     ],
@@ -672,10 +674,41 @@ def test_a_job_that_its_author_suspends_waits_for_whomever_its_author_meant():
     assert "openfero.io/approval" not in job["metadata"]["labels"]
 
 
-@pytest.mark.parametrize("rails", [{"mode": "approve"}, {"max_runs": 3, "window": DAY}], ids=str)
-def test_what_kueue_would_start_cannot_wait_for_a_person(rails):
+def test_a_job_that_its_author_would_start_at_once_waits_all_the_same():
+    job, _ = guarded(a_manifest(suspend=False), Create(1, is_suspended=True))
+
+    assert job["spec"]["suspend"] is True
+
+
+def test_a_job_that_ends_when_it_is_approved_is_broken():
+    with pytest.raises(Broken, match="a job that is approved would end at once"):
+        guarded(a_manifest(activeDeadlineSeconds=0), approves=True)
+
+
+@pytest.mark.parametrize("seconds", [-5, True, 1.5, "600"])
+def test_a_ttl_that_is_none_is_left_to_the_api_server(seconds):
+    job, warnings = guarded(a_manifest(ttlSecondsAfterFinished=seconds), cooldown=DAY)
+
+    assert (job["spec"]["ttlSecondsAfterFinished"], warnings) == (seconds, [])
+
+
+@pytest.mark.parametrize("definition", [DEFINITION, f"openfero-{'a' * 80}-firing"])
+def test_a_job_has_the_labels_that_it_is_looked_for_by(definition):
+    alert, rails = an_alert(pod="a"), Rails(subject=("pod",))
+    job, _ = build_job(
+        Definition(definition, a_manifest(), rails), alert, a_notification(), NAMESPACE
+    )
+
+    labels = job["metadata"]["labels"].items()
+    assert of_subject(definition, rails, alert).items() <= labels
+    assert of_alert(definition, alert).items() <= labels
+
+
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+@pytest.mark.parametrize("rails", [{"approves": True}, {"max_runs": 3, "window": DAY}], ids=str)
+def test_what_kueue_would_start_cannot_wait_for_a_person(rails, kind):
     manifest = a_manifest()
-    manifest["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "repairs"}
+    manifest["metadata"][kind] = {"kueue.x-k8s.io/queue-name": "repairs"}
 
     with pytest.raises(Broken, match="Kueue would start a job that waits for a person"):
         guarded(manifest, **rails)
