@@ -37,6 +37,8 @@ def kubernetes() -> list[tuple[str, str]]:
 
 def monitoring() -> list[tuple[str, str]]:
     """Return Prometheus and each Alertmanager, as far as this machine has them."""
+    if own_cluster.given():  # they take no part there
+        return []
     found = [("Alertmanager", each.version) for each in alertmanagers.find_releases()]
     if program := prometheus.find_prometheus():
         found.append(("Prometheus", alertmanagers.version_of(program)))

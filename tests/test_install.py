@@ -14,9 +14,13 @@ import control_plane
 import crds
 import pytest
 import yaml
+from chain import guarded, need_release, write_token
+from conftest import Define
 from function_process import ROOT, doors, running
+from kube import Kube
 from kubectl import BASE, Kubectl
 from make import firing, notification_json
+from waiting import until
 from wire import post
 
 PAGE = (ROOT / "docs" / "install.md").read_text()
@@ -71,36 +75,75 @@ def terminal(needs_control_plane: None, folder: Path) -> Iterator[Terminal]:
             yield Terminal(home, admin)
 
 
-def test_it_is_installed_seen_to_work_and_taken_away(terminal: Terminal, tmp_path: Path) -> None:
-    applied = terminal.types(the_line("apply -k"))
-    assert "service.serving.knative.dev/openfero created" in applied
-    assert "validatingadmissionpolicy.admissionregistration.k8s.io/openfero-creates" in applied
+@pytest.fixture(scope="module")
+def installed(terminal: Terminal) -> str:
+    """What is printed by the command that applies all."""
+    return terminal.types(the_line("apply --server-side"))
 
-    terminal.types(the_line("create secret"))
-    token = terminal.types(
-        "kubectl get secret -n openfero openfero-token -o jsonpath={.data.token}"
-    )
-    assert len(token) >= 32
 
+def test_all_is_applied_with_one_command(installed: str) -> None:
+    assert "service.serving.knative.dev/openfero serverside-applied" in installed
+    assert "policy.admissionregistration.k8s.io/openfero-creates serverside-applied" in installed
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_token_is_made_and_alertmanager_gets_the_same(terminal: Terminal) -> None:
+    terminal.types("kubectl create namespace monitoring")
+    for part in ("openfero-token -n openfero --from", "get secret", "--from-file=token"):
+        terminal.types(the_line(part))
+
+    tokens = [
+        terminal.types(f"kubectl get secret openfero-token -n {namespace} -o jsonpath={{.data}}")
+        for namespace in ("openfero", "monitoring")
+    ]
+    assert tokens[0] == tokens[1]
+    assert len(json.loads(tokens[0])["token"]) >= 32
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_is_seen_when_it_is_ready(terminal: Terminal) -> None:
     play_knative(terminal)
+
     assert "condition met" in terminal.types(the_line("wait ksvc"))
 
+
+@pytest.mark.usefixtures("installed")
+def test_the_job_of_the_test_alert_is_seen(terminal: Terminal, tmp_path: Path) -> None:
     terminal.types(the_line("openferotest.yaml"))
     [door, *_] = doors()
     with running(
         door, tmp_path / "log", terminal.kubeconfig, OPENFERO_JOBS_NAMESPACE="openfero-jobs"
     ) as function:
         assert post(function.url, notification_json(firing("OpenferoTest"))).words == ["created"]
+
     header, row = terminal.types(the_line("get jobs")).splitlines()
     assert header.split()[-2:] == ["DEFINITION", "STATUS"]
     assert row.split()[-2:] == ["openfero-openferotest-firing", "firing"]
 
+
+def test_it_is_taken_away_and_comes_back_with_its_definitions(
+    terminal: Terminal, installed: str
+) -> None:
+    terminal.types(the_line("openferotest.yaml"))
+
     terminal.types(the_line("get configmaps"))
-    saved = yaml.safe_load((terminal.folder / "definitions.yaml").read_text())["items"]
-    assert "openfero-openferotest-firing" in [each["metadata"]["name"] for each in saved]
     terminal.types(the_line("delete -k"))
     left = terminal.types("kubectl get namespaces,validatingadmissionpolicies -o name")
+    again = terminal.types(the_line("apply --server-side"))
+    back = terminal.types("kubectl apply -f definitions.yaml")
+
     assert "openfero" not in left
+    assert len(again.splitlines()) == len(installed.splitlines())
+    assert "configmap/openfero-openferotest-firing created" in back
+
+
+def test_the_base_alone_needs_no_more_than_a_plain_apply(terminal: Terminal) -> None:
+    base = "openfero-function/knative"
+    terminal.types(f"kubectl delete --ignore-not-found -k {base}")
+
+    applied = terminal.types(f"kubectl apply -k {base}")
+
+    assert {line.rpartition(" ")[2] for line in applied.splitlines()} == {"created"}
 
 
 def play_knative(terminal: Terminal) -> None:
@@ -117,7 +160,8 @@ def test_the_image_that_is_built_and_pushed_is_the_one_that_runs(terminal: Termi
 
     [service] = [each for each in yaml.safe_load_all(built) if each["kind"] == "Service"]
     [container] = service["spec"]["template"]["spec"]["containers"]
-    assert lines("make") == [f"make build IMAGE={container['image']}"]
+    built_as = f"make -C openfero-function build IMAGE={container['image']}"
+    assert lines("make") == [built_as]
     assert lines("docker") == [f"docker push {container['image']}"]
 
 
@@ -156,3 +200,35 @@ def test_an_alert_goes_to_the_function_of_its_own_cluster(
     )
 
     assert routed.stdout.strip() == receivers, routed
+
+
+README = (ROOT / "README.md").read_text()
+ROUTES = {
+    "the README": re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[-1],
+    "several clusters": blocks("yaml")[1],
+}
+
+
+@pytest.mark.usefixtures("needs_control_plane")
+@pytest.mark.parametrize("text", ROUTES.values(), ids=ROUTES)
+def test_with_a_told_route_an_alert_reaches_a_function_that_asks_for_its_token(
+    text: str,
+    door: str,
+    kubeconfig: Path,
+    kube: Kube,
+    define: Define,
+    alertname: str,
+    tmp_path: Path,
+) -> None:
+    definition = define(alertname)
+    token, log = write_token(tmp_path), tmp_path / "function"
+    with guarded(door, log, kubeconfig, token) as function:
+        # Nothing is changed but where all is, and how long a group waits.
+        text = re.sub(r"http\S+/alerts", f"{function.url}/alerts", text)
+        text = re.sub(r"/etc/alertmanager/secrets/[^/]+/token", str(token), text)
+        content = yaml.safe_load(text)
+        content["route"]["routes"][0]["group_wait"] = "0s"
+        release = need_release("packaged")
+        with alertmanagers.running(release, tmp_path / "alertmanager", content) as alertmanager:
+            alertmanager.fire({"alertname": alertname, "cluster": "east"})
+            until(lambda: kube.jobs(definition), "there is a job")

@@ -56,8 +56,6 @@ def base(kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
     roles = [each for each in built if each["kind"] in ("Role", "RoleBinding")]
     kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(roles))
     kubectl("delete", "namespace", "openfero", "--wait=false")
-    restored = {"automountServiceAccountToken": None}
-    kubectl("patch", "sa", "default", "-n", NAMESPACE, "-p", json.dumps(restored))
     labels = [f"pod-security.kubernetes.io/{mode}-" for mode in POD_SECURITY]
     kubectl("label", "namespace", NAMESPACE, *labels)
 
@@ -381,16 +379,17 @@ GOOD_JOBS = {
     ),
 }
 
-ACCOUNT = "is not one of service-accounts"
+LIMITS = "(ConfigMap openfero-limits)"
+ACCOUNT = f"is not one of service-accounts {LIMITS}"
 TOKEN = "openfero: the token of an account that is not one of service-accounts must not be mounted"
 VOLUME = "openfero: a volume must be a configMap, emptyDir, downwardAPI or secret"
-VOLUME_SECRET = "openfero: the name of a secret in a volume must begin with secret-prefix"
-VARIABLE = "openfero: the name of a secret in a variable must begin with secret-prefix"
-REGISTRY = "openfero: the name of a secret for a registry must begin with secret-prefix"
+VOLUME_SECRET = f"openfero: the name of a secret in a volume must begin with secret-prefix {LIMITS}"
+VARIABLE = f"openfero: the name of a secret in a variable must begin with secret-prefix {LIMITS}"
+REGISTRY = f"openfero: the name of a secret for a registry must begin with secret-prefix {LIMITS}"
 NODE = "openfero: a job must not share the network, processes or memory of its node"
 LABEL = "openfero: the label app.kubernetes.io/managed-by must be openfero"
-DEADLINE = "openfero: activeDeadlineSeconds must be set, to at most 3600"
-TTL = "openfero: ttlSecondsAfterFinished must be set, to at most 604800"
+DEADLINE = f"openfero: activeDeadlineSeconds must be set, to at most 3600 {LIMITS}"
+TTL = f"openfero: ttlSecondsAfterFinished must be set, to at most 604800 {LIMITS}"
 
 PROJECTED_TOKEN = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
 AN_INIT_CONTAINER = a_container(name="first", env=[a_secret_variable("other")])
@@ -435,12 +434,16 @@ BAD_JOBS: dict[str, tuple[dict[str, Any], str]] = {
         a_job(pod={"nodeName": "control-plane"}),
         "openfero: a job must not choose its node past the scheduler",
     ),
+    "the priority of the cluster's own": (
+        a_job(pod={"priorityClassName": "system-node-critical"}),
+        "openfero: a job must not push away what the cluster itself needs",
+    ),
     "no deadline": (a_job(activeDeadlineSeconds=None), DEADLINE),
     "a deadline that is too long": (a_job(activeDeadlineSeconds=3601), DEADLINE),
     "no TTL": (a_job(ttlSecondsAfterFinished=None), TTL),
     "a TTL that is too long": (a_job(ttlSecondsAfterFinished=604801), TTL),
-    "too many tries": (a_job(backoffLimit=7), "openfero: backoffLimit must be at most 6"),
-    "too many pods": (a_job(parallelism=6), "openfero: parallelism must be at most 5"),
+    "too many tries": (a_job(backoffLimit=7), f"openfero: backoffLimit must be at most 6 {LIMITS}"),
+    "too many pods": (a_job(parallelism=6), f"openfero: parallelism must be at most 5 {LIMITS}"),
 }
 
 
