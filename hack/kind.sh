@@ -10,6 +10,7 @@ cd "${BASH_SOURCE[0]%/*}/.."
 KUBE_VERSION=${KUBE_VERSION:-v1.36.1}
 PROM_OPERATOR_VERSION=${PROM_OPERATOR_VERSION:-89.1.0} # of the chart kube-prometheus-stack
 KNATIVE_VERSION=${KNATIVE_VERSION:-v1.23.0}
+JOB_SECONDS=${JOB_SECONDS:-180} # until an alert must have its Job
 
 CLUSTER=openfero
 CONTEXT=kind-$CLUSTER
@@ -99,9 +100,9 @@ send_alert() {
   k exec --namespace monitoring service/alertmanager-operated --container alertmanager -- \
     amtool alert add alertname=OpenferoTest namespace="run-$RANDOM" \
     --alertmanager.url http://localhost:9093
-  end=$((SECONDS + 180))
+  end=$((SECONDS + JOB_SECONDS))
   while [[ $(test_jobs) == "$before" ]]; do
-    ((SECONDS < end)) || fail "no Job after three minutes; see what the function says:" \
+    ((SECONDS < end)) || fail "no Job after $JOB_SECONDS seconds; see what the function says:" \
       "kubectl --context $CONTEXT logs --namespace openfero --container openfero --selector serving.knative.dev/service=openfero"
     sleep 2
   done

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from function_process import ROOT, free_port
+from function_process import ROOT, await_ready, free_port
 from waiting import until
 from wire import get, request
 
@@ -187,17 +187,10 @@ def process(command: list[str], folder: Path, ready: str) -> Iterator[Path]:
             command, stdout=output, stderr=output, cwd=folder, start_new_session=True
         )
     try:
-        until(lambda: _is_ready(started, ready), f"{command[0]} is ready: {log}")
+        await_ready(started, ready, log)
         yield log
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
         started.wait()
         print(f"== {folder.name}\n{log.read_text()}")
-
-
-def _is_ready(started: subprocess.Popen[bytes], url: str) -> bool:
-    assert started.poll() is None, started
-    with contextlib.suppress(OSError):
-        return get(url).status == 200
-    return False

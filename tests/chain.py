@@ -63,8 +63,3 @@ def name_of(job: dict[str, Any]) -> str:
 def alert_of(job: dict[str, Any]) -> dict[str, Any]:
     """Return the alert that a Job was told about."""
     return json.loads(job["spec"]["template"]["metadata"]["annotations"]["openfero.io/alert"])
-
-
-def pods_of(jobs: list[dict[str, Any]]) -> list[str]:
-    """Return the label `pod` of the alerts that these Jobs are for."""
-    return sorted(alert_of(job)["labels"]["pod"] for job in jobs)

@@ -18,6 +18,8 @@ from wire import get
 
 ROOT = Path(__file__).parent.parent
 
+READINESS = "/health/readiness"
+
 # What func's scaffold runs as service/main.py.
 _FUNC_SERVICE = """
 from func_python.http import serve
@@ -97,7 +99,7 @@ def running(
         )
     function = FunctionProcess(f"http://127.0.0.1:{port}", process, log)
     try:
-        _await_ready(function)
+        await_ready(process, f"{function.url}{READINESS}", log)
         yield function
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -131,11 +133,13 @@ def free_port() -> int:
         return port
 
 
-def _await_ready(function: FunctionProcess) -> None:
+def await_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 30) -> None:
+    """Wait until that address answers; fail with the log if the process ends before it does."""
+
     def is_ready() -> bool:
-        assert function.process.poll() is None, "\n".join(function.lines())
+        assert process.poll() is None, log.read_text()
         with contextlib.suppress(OSError):
-            return get(f"{function.url}/health/readiness").status == 200
+            return get(url).status == 200
         return False
 
-    until(is_ready, f"{function.url} is ready")
+    until(is_ready, f"{url} answers; see {log}", seconds)

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from function_process import ROOT
 Ran = subprocess.CompletedProcess[str]
 
 BASE = ROOT / "knative"
+
+FUNCTION = "system:serviceaccount:openfero:openfero-function"
+"""Whom the API server takes the function for, with the account that is shipped."""
+
+OF_THIS_ENVIRONMENT = Path(sys.executable).with_name("kubectl")
+"""The one that pip installs, for where no control plane was compiled."""
 
 
 class Kubectl:
@@ -41,6 +48,18 @@ class Kubectl:
 
 def documents(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
+
+
+def pod_of_the_service() -> dict[str, Any]:
+    """Return what the shipped Service says of its pods."""
+    service = yaml.safe_load((BASE / "service.yaml").read_text())
+    pod: dict[str, Any] = service["spec"]["template"]["spec"]
+    return pod
+
+
+def container_of_the_service() -> dict[str, Any]:
+    [container] = pod_of_the_service()["containers"]
+    return container
 
 
 def apply_base(kubectl: Kubectl) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
-from kubectl import BASE
+from kubectl import BASE, OF_THIS_ENVIRONMENT, documents
 
 COMPONENTS = sorted(path.name for path in (BASE / "components").iterdir())
 
@@ -27,3 +29,11 @@ def write_overlay(folder: Path, kustomization: str, base: Path = BASE) -> Path:
     text = kustomization.replace("../knative", os.path.relpath(base.resolve(), folder))
     (folder / "kustomization.yaml").write_text(text)
     return folder
+
+
+def build(folder: Path, kustomization: str, base: Path = BASE) -> list[dict[str, Any]]:
+    """Write it, and return what kustomize makes of it."""
+    command = [OF_THIS_ENVIRONMENT, "kustomize", write_overlay(folder, kustomization, base)]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert built.returncode == 0, built.stderr
+    return documents(built.stdout)

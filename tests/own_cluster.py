@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from kubectl import OF_THIS_ENVIRONMENT
 
 
 def given() -> Path | None:
@@ -43,10 +44,12 @@ class Kubectl:
         self._kubeconfig = kubeconfig
 
     def __call__(self, *arguments: str) -> str:
-        kubectl = Path(sys.executable).with_name("kubectl")
         options = (f"--kubeconfig={self._kubeconfig}", f"--namespace={self.namespace}")
         ran = subprocess.run(
-            [kubectl, *options, *arguments], capture_output=True, text=True, timeout=120
+            [OF_THIS_ENVIRONMENT, *options, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert ran.returncode == 0, ran
         return ran.stdout

@@ -24,12 +24,11 @@ from chain import (
     name_of,
     need_release,
     outcomes,
-    pods_of,
     write_token,
 )
 from conftest import Define
 from function_process import ROOT, FunctionProcess
-from kube import Kube
+from kube import Kube, pods_of
 from prometheus import Exporter, Prometheus, need_prometheus
 from proxy import FaultProxy, always, status
 from waiting import until

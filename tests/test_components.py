@@ -5,8 +5,6 @@ import ipaddress
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,26 +15,13 @@ import pytest
 import yaml
 from conftest import NAMESPACE
 from jsonschema import Draft202012Validator
-from kube import Kube
-from kubectl import BASE, Kubectl, documents
+from kube import Kube, Objects
+from kubectl import BASE, FUNCTION, Kubectl
 from make import BINARY_EVENT, a_manifest
-from overlays import COMPONENTS, as_told, with_components, write_overlay
+from overlays import COMPONENTS, as_told, build, with_components
 from waiting import until
 
 from function.settings import Settings
-
-FUNCTION = "system:serviceaccount:openfero:openfero-function"
-
-Objects = list[dict[str, Any]]
-
-
-def build(folder: Path, kustomization: str, base: Path = BASE) -> Objects:
-    """Build an overlay with the kubectl of this environment."""
-    kubectl = Path(sys.executable).with_name("kubectl")
-    command = [kubectl, "kustomize", write_overlay(folder, kustomization, base)]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    return documents(built.stdout)
 
 
 def find(objects: Objects, kind: str, name: str) -> dict[str, Any]:
@@ -165,6 +150,15 @@ def test_a_broker_gives_up_before_alertmanager_stops_waiting_for_its_answer(
     assert 60 < delays * 2 < 5 * 60
 
 
+def test_what_a_broker_cannot_deliver_it_sends_to_an_address_that_may_be_nobodys(
+    trigger: dict[str, Any],
+) -> None:
+    """A `ref` would have to lead to something, or the Trigger would deliver nothing at all."""
+    assert trigger["delivery"]["deadLetterSink"] == {
+        "uri": "http://openfero-dead-letters.openfero.svc.cluster.local"
+    }
+
+
 def test_the_network_leads_nowhere_until_the_address_of_the_api_server_is_filled_in(
     tmp_path: Path,
 ) -> None:
@@ -188,6 +182,17 @@ def test_the_network_is_that_of_the_services_pods(service: dict[str, Any], tmp_p
     assert policy["spec"]["podSelector"]["matchLabels"] == {
         "serving.knative.dev/service": service["metadata"]["name"]
     }
+
+
+def test_the_function_may_reach_and_be_reached_as_told_and_a_job_may_reach_all_and_be_reached_by_none(
+    tmp_path: Path,
+) -> None:
+    built = build(tmp_path, with_components("network"))
+    function = find(built, "NetworkPolicy", "openfero-function")["spec"]
+    jobs = find(built, "NetworkPolicy", "openfero-jobs")["spec"]
+
+    assert function["policyTypes"] == ["Ingress", "Egress"]
+    assert jobs == {"podSelector": {}, "policyTypes": ["Ingress"]}
 
 
 def test_the_quota_counts_pods_and_nothing_else(tmp_path: Path) -> None:

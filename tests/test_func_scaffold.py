@@ -21,10 +21,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Define
-from function_process import ROOT, free_port
+from function_process import READINESS, ROOT, await_ready, free_port
 from kube import Kube, variables
-from waiting import until
-from wire import get, post
+from wire import post
 
 pytestmark = pytest.mark.setup
 
@@ -131,8 +130,7 @@ def service(python: str, scaffold: Path, kubeconfig: Path) -> Iterator[tuple[str
         )
     try:
         url = f"http://{address}"
-        until(lambda: process.poll() is not None or is_ready(url), "func sees it ready", 60)
-        assert process.poll() is None, log.read_text()
+        await_ready(process, f"{url}{READINESS}", log, 60)
         yield url, log
         process.send_signal(signal.SIGINT)
         assert process.wait(5) == 0, "func waits no longer"
@@ -144,12 +142,6 @@ def service(python: str, scaffold: Path, kubeconfig: Path) -> Iterator[tuple[str
 def variables_of_func_yaml() -> dict[str, str]:
     settings = yaml.safe_load((ROOT / "func.yaml").read_text())
     return {each["name"]: each["value"] for each in settings["run"]["envs"]}
-
-
-def is_ready(url: str) -> bool:
-    with contextlib.suppress(OSError):
-        return get(f"{url}/health/readiness").status == 200
-    return False
 
 
 def test_what_func_run_starts_settles_the_alerts_of_test(

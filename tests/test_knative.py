@@ -14,10 +14,20 @@ from typing import Any
 import crds
 import pytest
 import yaml
+from alertmanagers import SHIPPED
 from conftest import NAMESPACE, Define
-from function_process import ROOT
+from function_process import READINESS, ROOT
 from kube import Kube
-from kubectl import BASE, Kubectl, Ran, apply_base, documents
+from kubectl import (
+    BASE,
+    FUNCTION,
+    Kubectl,
+    Ran,
+    apply_base,
+    container_of_the_service,
+    documents,
+    pod_of_the_service,
+)
 from make import STARTS_AT, a_container, a_manifest, a_notification, an_alert
 from overlays import as_told, write_overlay
 from waiting import until
@@ -28,6 +38,7 @@ from function.jobs import build_job
 from function.outcomes import Kind, Outcome
 from function.settings import Settings
 from function.settle import Settler
+from function.webhook import SECONDS
 
 CONFINE = BASE / "components" / "confine"
 SAMPLES = {
@@ -35,8 +46,10 @@ SAMPLES = {
     for path in sorted((BASE / "definitions").glob("*.yaml"))
 }
 
-FUNCTION = "system:serviceaccount:openfero:openfero-function"
 STRANGER = "system:serviceaccount:openfero:default"
+
+# The field names of a Kubernetes that may be newer than the one that is compiled here.
+FIELDS = json.loads((ROOT / "function" / "local" / "fields.json").read_text())
 
 POD_SECURITY = ("enforce", "warn")
 
@@ -52,6 +65,9 @@ def kubectl(needs_control_plane: None, kubeconfig: Path, folder: Path) -> Kubect
 def base(kubectl: Kubectl) -> Iterator[list[dict[str, Any]]]:
     """Apply all of the base but the Knative Service; afterwards the namespace is as it was."""
     built = apply_base(kubectl)
+    for namespace in ("openfero", NAMESPACE):
+        # Until then every pod is refused for want of it, whatever else is wrong.
+        kubectl("wait", "--for=create", "sa/default", "-n", namespace, "--timeout=30s")
     yield built
     roles = [each for each in built if each["kind"] in ("Role", "RoleBinding")]
     kubectl("delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(roles))
@@ -215,8 +231,7 @@ def test_the_pod_of_the_service_is_restricted(kubectl: Kubectl, base: Any) -> No
 
 
 def test_the_settings_of_the_service_are_taken_by_the_function() -> None:
-    spec = yaml.safe_load((BASE / "service.yaml").read_text())["spec"]["template"]["spec"]
-    [container] = spec["containers"]
+    container = container_of_the_service()
 
     settings = Settings.from_environ({each["name"]: each["value"] for each in container["env"]})
 
@@ -226,11 +241,52 @@ def test_the_settings_of_the_service_are_taken_by_the_function() -> None:
 
 
 def test_a_pod_of_the_function_waits_for_its_token() -> None:
-    spec = yaml.safe_load((BASE / "service.yaml").read_text())["spec"]["template"]["spec"]
+    volumes = pod_of_the_service()["volumes"]
 
-    [secret] = [each["secret"] for each in spec["volumes"] if "secret" in each]
+    [secret] = [each["secret"] for each in volumes if "secret" in each]
 
     assert secret == {"secretName": "openfero-token"}
+
+
+def test_knative_waits_for_an_answer_and_a_pod_that_stops_and_alertmanager_waits_longer() -> None:
+    """A pod that stops is sent requests for 30 seconds more, and the last has its whole time."""
+    alertmanager = yaml.safe_load((SHIPPED / "alertmanager.yml").read_text())
+    [ours] = [each for each in alertmanager["route"]["routes"] if each["receiver"] == "openfero"]
+    minutes = int(ours["group_interval"].removesuffix("m"))
+
+    assert 30 + SECONDS < pod_of_the_service()["timeoutSeconds"] < minutes * 60
+
+
+def test_a_pod_is_asked_whether_it_is_ready_as_often_as_knative_can() -> None:
+    assert container_of_the_service()["readinessProbe"] == {"httpGet": {"path": READINESS}}
+
+
+def test_the_function_is_told_nothing_about_its_neighbours() -> None:
+    assert pod_of_the_service()["enableServiceLinks"] is False
+
+
+def test_the_function_can_write_to_tmp_and_nowhere_else() -> None:
+    container = container_of_the_service()
+
+    writable = [each for each in container["volumeMounts"] if not each.get("readOnly")]
+
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert writable == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+def test_a_pod_of_a_job_that_could_reach_its_node_is_refused(
+    kubectl: Kubectl, base: object
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "repair", "namespace": NAMESPACE},
+        "spec": {**containers(), "hostPID": True},
+    }
+
+    refused = kubectl("create", "--dry-run=server", "-f", "-", stdin=pod, check=False)
+
+    assert 'violates PodSecurity "baseline:latest": host namespaces' in refused.stderr
 
 
 def test_a_job_that_is_not_restricted_is_warned_of(kubectl: Kubectl, base: object) -> None:
@@ -476,6 +532,16 @@ def test_every_rule_of_a_policy_has_a_refusal_here(policy: str) -> None:
         assert [each for each in refusals if each.startswith(told)], told
 
 
+@pytest.mark.parametrize("name", ["creates", "patches"])
+def test_what_a_policy_cannot_judge_it_refuses_and_what_it_refuses_is_in_the_audit_log(
+    name: str,
+) -> None:
+    policy, binding = documents((CONFINE / f"{name}.yaml").read_text())
+
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert binding["spec"]["validationActions"] == ["Deny", "Audit"]
+
+
 def test_limits_are_changed_without_touching_a_policy(
     kubectl: Kubectl, judge_create: Judge, overlay: Path
 ) -> None:
@@ -495,6 +561,8 @@ def test_limits_are_changed_without_touching_a_policy(
             lambda: "failed to configure binding" in _denied(kubectl, a_job()),
             "the missing limits deny",
         )
+        elsewhere = {**a_manifest(), "metadata": {"name": "another", "namespace": "default"}}
+        kubectl("create", "--dry-run=server", "-f", "-", stdin=elsewhere)
         kubectl("apply", "-f", "-", stdin={**patched, "data": {}})
         until(lambda: "no such key" in _denied(kubectl, a_job()), "the empty limits deny")
     finally:
@@ -622,15 +690,19 @@ def test_an_approver_may_start_a_job_that_waits(kubectl: Kubectl) -> None:
 
 @pytest.mark.usefixtures("jobs_to_patch")
 def test_no_field_of_a_job_is_forgotten_by_the_policy(kubectl: Kubectl) -> None:
-    """A field that a newer Kubernetes adds would be the function's to change."""
+    """A field that a newer Kubernetes adds would be the function's to change.
+
+    Of those that are asked: this one, and the one that the local API is made from.
+    """
     schema = json.loads(kubectl("get", "--raw", "/openapi/v3/apis/batch/v1").stdout)
-    fields = schema["components"]["schemas"]["io.k8s.api.batch.v1.JobSpec"]["properties"]
+    served = schema["components"]["schemas"]["io.k8s.api.batch.v1.JobSpec"]["properties"]
+    fields = served.keys() | FIELDS["JobSpec"].keys()
     policy, _ = documents((CONFINE / "patches.yaml").read_text())
 
     rules = " ".join(each["expression"] for each in policy["spec"]["validations"])
 
     held = {f for f in fields if f"now.?{f} == variables.was.?{f}" in rules}
-    assert fields.keys() - held == {"suspend", "template"}
+    assert fields - held == {"suspend", "template"}
 
 
 def test_the_policies_have_nothing_that_their_types_do_not_know(

@@ -1,5 +1,6 @@
-"""What `make` says to someone whose Python will not do, and how `make test` counts."""
+"""What `make` says to someone whose Python or Go will not do, and how `make test` counts."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,13 +24,14 @@ def a_python(folder: Path, answers: str) -> Path:
     return path
 
 
-def make(folder: Path, goal: str, python: Path) -> subprocess.CompletedProcess[str]:
+def make(
+    folder: Path, goal: str, python: Path, path: str = "/usr/bin:/bin"
+) -> subprocess.CompletedProcess[str]:
     """Run make in a folder with nothing but the Makefile and what it reads."""
     for name in "Makefile", "pyproject.toml":
         shutil.copy(ROOT / name, folder)
     command = [MAKE, "--no-print-directory", goal, f"PYTHON={python}"]
-    environ = {"PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env={"PATH": path}, capture_output=True, text=True)
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], text: str) -> None:
@@ -80,6 +82,38 @@ class TestBeforeAnythingIsInstalled:
 
         assert [line.split()[1] for line in listed] == commands.split()
         assert all(len(line.split()) > 2 for line in listed)
+
+
+@needs_make
+class TestWhatIsCompiled:
+    SHELL_TOOLS = ("sh", "cut", "cksum", "sha256sum", "sort")
+
+    @pytest.mark.parametrize(("go", "there"), [("", "none"), ("go1.25.4", "go1.25.4")])
+    def test_without_a_go_that_is_new_enough_make_real_names_the_one_it_needs(
+        self, tmp_path: Path, go: str, there: str
+    ) -> None:
+        for name in self.SHELL_TOOLS:
+            (tmp_path / name).symlink_to(str(shutil.which(name)))
+        if go:
+            (tmp_path / "go").write_text(f"#!/bin/sh\necho {go}\n")
+            (tmp_path / "go").chmod(0o755)
+
+        done = make(tmp_path, "real", tmp_path / "none", path=str(tmp_path))
+
+        assert_one_line(
+            done, f"Go 1.26 or newer is needed to compile Kubernetes, and there is {there}"
+        )
+        assert not (tmp_path / ".cache").exists()
+
+    def test_kubernetes_says_that_it_is_the_version_that_it_was_compiled_from(self) -> None:
+        makefile = (ROOT / "Makefile").read_text()
+        module = (ROOT / "tests" / "real" / "go.mod").read_text()
+
+        [version] = re.findall(r"^KUBE +:= (\S+)$", makefile, re.MULTILINE)
+        told = re.findall(r"\bgit(Major|Minor)=(\d+)", makefile)
+
+        assert re.findall(r"\bk8s\.io/kubernetes v(\S+)", module) == [version]
+        assert [number for _, number in told] == version.split(".")[:2]
 
 
 class TestTheSumOfTheSuites:

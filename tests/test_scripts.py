@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from alertmanagers import NEEDS, find_release
 from function_process import ROOT
+from kubectl import container_of_the_service
 
 SCRIPTS = sorted([ROOT / ".ci" / "run", *ROOT.glob("[!.]*/**/*.sh")])
 KIND = ROOT / "hack" / "kind.sh"
+FETCH = ROOT / "tests" / "real" / "fetch-alertmanager.sh"
 TOOLS = ("docker", "kind", "kubectl", "helm", "make")
 # What every machine has that has bash.
 COMMON = ("base64", "grep", "head", "printf", "sleep")
@@ -65,8 +67,11 @@ class Bench:
         for name in ("dirname", "basename", *COMMON):
             (folder / name).symlink_to(str(shutil.which(name)))
         for name in tools:
-            (folder / name).write_text(RECORDER)
-            (folder / name).chmod(0o755)
+            self.put(name, RECORDER)
+
+    def put(self, name: str, script: str) -> None:
+        (self._folder / name).write_text(script)
+        (self._folder / name).chmod(0o755)
 
     def run(self, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -160,6 +165,15 @@ class TestTheWayOfKind:
         assert "/serving/releases/download/knative-v3.2.1/" in calls
         assert "/net-kourier/releases/download/knative-v3.2.1/" in calls
 
+    def test_an_alert_that_gets_no_job_in_time_is_a_failure(self, bench: Bench) -> None:
+        bench.put("kubectl", "#!/bin/sh\n")
+
+        ran = bench.run(JOB_SECONDS="1")
+
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("kind.sh: no Job after 1 seconds; see what the function says")
+        assert "it works" not in ran.stdout
+
     def test_every_file_it_applies_is_there(self, bench: Bench) -> None:
         bench.run()
 
@@ -169,9 +183,23 @@ class TestTheWayOfKind:
         assert all((ROOT / name).exists() for name in files)
 
     def test_its_image_is_the_one_in_the_manifests(self, bench: Bench) -> None:
-        service = yaml.safe_load((ROOT / "knative" / "service.yaml").read_text())
-        [container] = service["spec"]["template"]["spec"]["containers"]
+        image = container_of_the_service()["image"]
 
         bench.run()
 
-        assert f"kind load docker-image {container['image']} --name openfero" in bench.calls
+        assert f"kind load docker-image {image} --name openfero" in bench.calls
+
+
+def test_the_newer_alertmanager_is_as_new_as_the_script_that_fetches_it_promises() -> None:
+    oldest = re.search(r"^OLDEST=(\S+)$", FETCH.read_text(), re.MULTILINE)
+    assert oldest
+    assert f"Alertmanager {oldest[1]} or newer" in NEEDS["newer"]
+    release = find_release("newer")
+    if not release:
+        pytest.skip(NEEDS["newer"])
+
+    assert numbers(release.version) >= numbers(oldest[1])
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:2]]
