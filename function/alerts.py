@@ -16,6 +16,9 @@ from function.errors import Refused, bad_request
 
 STATUSES = ("firing", "resolved")
 
+SETTLED = "io.openfero.notification.settled"
+"""The type of the CloudEvent with which a CloudEvent is answered."""
+
 # What of the notification goes into the alert file, beside the alert itself.
 DETAILS = (
     "groupKey",
@@ -81,6 +84,12 @@ class Alert:
         """The label `alertname`; empty if the alert has none, which is legal."""
         return self.labels.get("alertname", "")
 
+    @property
+    def runbook(self) -> str:
+        """What its rule says a person should read; empty if it says nothing."""
+        annotations = self.source.get("annotations") or {}
+        return str(annotations.get("runbook_url", ""))
+
     def as_firing(self) -> "Alert":
         """Return the alert as it was before it resolved."""
         return replace(self, status="firing")
@@ -94,6 +103,13 @@ class Notification:
     details: Mapping[str, Any]
     is_event: bool
     traceparent: str
+    is_ours: bool = False
+    """It is what the function itself once answered, and comes back."""
+
+    @property
+    def truncated(self) -> int:
+        """How many alerts of the group were cut off by the sender."""
+        return max(0, int(self.details.get("truncatedAlerts", 0)))
 
 
 def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
@@ -103,6 +119,9 @@ def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
     alerts, 400 for everything that is no notification.
     """
     envelope = open_envelope(headers, body)
+    traceparent = _traceparent(headers)
+    if envelope.event_type == SETTLED:
+        return Notification((), {}, True, traceparent, is_ours=True)
     message = _checked(envelope.data, _NOTIFICATION_FIELDS, "the notification")
     group_status = message.get("status")
     if group_status is not None:
@@ -121,7 +140,7 @@ def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
         ),
         details={name: message[name] for name in DETAILS if message.get(name) is not None},
         is_event=envelope.is_event,
-        traceparent=_traceparent(headers),
+        traceparent=traceparent,
     )
 
 

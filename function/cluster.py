@@ -42,6 +42,7 @@ class Cluster:
         self._ask = transport.ask
         self._validation = "Strict" if strict else "Warn"
         self._jobs = f"/apis/batch/v1/namespaces/{quote(namespace)}/jobs"
+        self._events = f"/api/v1/namespaces/{quote(namespace)}/events"
         self._config_maps = f"/api/v1/namespaces/{quote(namespace)}/configmaps"
 
     def find_definition(self, name: str, deadline: float) -> Object | None:
@@ -86,6 +87,14 @@ class Cluster:
         if reply.items("JobList") is None:
             raise Unavailable(f"cannot list jobs: {reply.text}")
         return reply
+
+    def create_event(self, event: Object, deadline: float) -> None:
+        """Make an Event, unless it is there already; raises Unavailable if it cannot be made."""
+        name = event["metadata"]["name"]
+        reply = self._ask("POST", self._events, deadline, event)
+        is_there = reply.is_object("Event", name) or reply.is_about("AlreadyExists", "events", name)
+        if not is_there:
+            raise Unavailable(f"cannot create an event: {reply.text}")
 
     def patch_job(self, name: str, patch: Object, deadline: float) -> Object | None:
         """Merge a patch into a Job and return it as it is then; None if there is no such Job."""

@@ -27,10 +27,15 @@ _CHARSET = re.compile(r'charset\s*=\s*"?([^\s";]+)')
 
 @dataclass(frozen=True)
 class Envelope:
-    """The data of a request, and whether it came as a CloudEvent."""
+    """The data of a request; the type of the CloudEvent it came as, empty if it came bare."""
 
     data: Any
-    is_event: bool
+    event_type: str = ""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it came as a CloudEvent."""
+        return bool(self.event_type)
 
 
 def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
@@ -43,16 +48,15 @@ def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
     if media_type == _BATCH:
         raise bad_request("a batch of CloudEvents is not taken: send one at a time")
     if media_type == _STRUCTURED:
-        return Envelope(_structured_data(headers, body), is_event=True)
+        return _open_structured(headers, body)
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise _unsupported(f"content type {media_type[:100]}: send application/json")
     # Not the SDK's is_structured(): to it, whatever has no ce- header is structured.
-    is_event = any(name.startswith("ce-") for name in headers)
     data = _read_json(body)
-    if is_event:
-        # Without a body, in which the SDK would look for what the headers lack.
-        _check_event(headers, b"")
-    return Envelope(data, is_event)
+    if not any(name.startswith("ce-") for name in headers):
+        return Envelope(data)
+    # Without a body, in which the SDK would look for what the headers lack.
+    return Envelope(data, _event_type(headers, b""))
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
@@ -63,15 +67,15 @@ def _media_type(headers: Mapping[str, str]) -> str:
     return media_type.strip() or "application/json"
 
 
-def _structured_data(headers: Mapping[str, str], body: bytes) -> Any:
-    envelope = _read_json(body)
-    _check_event(headers, body)
-    if envelope.get("data_base64") is None:
-        return envelope.get("data")
-    return _read_json(_decode_base64(envelope["data_base64"]))
+def _open_structured(headers: Mapping[str, str], body: bytes) -> Envelope:
+    content = _read_json(body)
+    event_type = _event_type(headers, body)
+    if content.get("data_base64") is None:
+        return Envelope(content.get("data"), event_type)
+    return Envelope(_read_json(_decode_base64(content["data_base64"])), event_type)
 
 
-def _check_event(headers: Mapping[str, str], body: bytes) -> None:
+def _event_type(headers: Mapping[str, str], body: bytes) -> str:
     """Let the SDK judge the attributes; its reading of the data is not strict enough."""
     try:
         event = from_http(dict(headers), body, data_unmarshaller=lambda data: data)
@@ -80,6 +84,7 @@ def _check_event(headers: Mapping[str, str], body: bytes) -> None:
     for name in ("id", "source", "type", "specversion"):
         if not isinstance(event[name], str) or not event[name]:
             raise bad_request(f"not a CloudEvent: {name} must be a text")
+    return str(event["type"])
 
 
 def _decode_base64(text: Any) -> bytes:

@@ -45,17 +45,26 @@ def episode(definition: str, alert: Alert) -> str:
 def starts_at(alert: Alert) -> str:
     """Return startsAt in UTC, its fraction without trailing zeros.
 
-    As it stands if it is no RFC 3339 time, empty if there is none. The fraction
-    stays text: a datetime would drop the nanoseconds that Go writes.
+    As it stands if it is no RFC 3339 time, empty if there is none.
     """
-    match = _TIME.fullmatch(alert.starts_at)
+    return _in_utc(alert.starts_at) or alert.starts_at
+
+
+def ended_at(alert: Alert) -> str:
+    """Return endsAt in the same form; empty if it is no time."""
+    return _in_utc(str(alert.source.get("endsAt") or ""))
+
+
+def _in_utc(text: str) -> str:
+    """The fraction stays text: a datetime would drop the nanoseconds that Go writes."""
+    match = _TIME.fullmatch(text)
     if not match:
-        return alert.starts_at
+        return ""
     try:
         zone = match["zone"].upper().replace("Z", "+00:00")
         moment = datetime.fromisoformat(match["seconds"].upper() + zone).astimezone(UTC)
     except (ValueError, OverflowError):
-        return alert.starts_at
+        return ""
     seconds = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     fraction = (match["fraction"] or "").rstrip("0")
     return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"

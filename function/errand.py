@@ -1,38 +1,28 @@
 """One alert to its outcome: find its definition, ask its guard rails, create its Job.
 
-What the alerts of one notification share is here, too: the deadline, each look-up, and
-whose turn it is where several are about one subject.
+Of several alerts about one subject each waits for its turn.
 """
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from threading import Lock
-from typing import Any, TypeVar
 
 from function.alerts import Alert, Notification
 from function.cluster import Cluster
-from function.definitions import (
-    ConfigMap,
-    Definition,
-    definition_name,
-    guard_rails,
-    is_disabled,
-    is_for,
-    read_definition,
-)
-from function.episodes import episode
+from function.definitions import Definition, definition_name
+from function.episodes import ended_at, episode, job_name
 from function.errors import Broken, QuotaExceeded, Unavailable
-from function.guards import Create, Hold, Run, decide, ending, is_over, read_run
+from function.events import event_name, is_told
+from function.guards import Create, Ending, Hold, Run, decide, ending, is_over, last_run, read_run
 from function.jobs import build_job
 from function.labels import of_alert, of_subject
 from function.log import log
+from function.look_ups import LookUps
 from function.outcomes import Kind, Outcome
-from function.rails import Rails
-
-T = TypeVar("T")
+from function.recorder import Recorder
 
 # Seconds at most before looking again, when another writer was faster.
 PAUSE = 0.1
@@ -51,21 +41,34 @@ class Errand:
     """The alerts of one notification, each settled by itself."""
 
     def __init__(
-        self, cluster: Cluster, mode: str, notification: Notification, deadline: float
+        self,
+        cluster: Cluster,
+        recorder: Recorder,
+        mode: str,
+        notification: Notification,
+        deadline: float,
     ) -> None:
         self._cluster = cluster
-        self._mode = mode
+        self._recorder = recorder
         self._notification = notification
         self._deadline = deadline
         self._lock = Lock()
-        self._look_ups: dict[tuple[str, ...], Future[Any]] = {}
+        self._look_ups = LookUps(cluster, mode, deadline)
         self._subjects: dict[str, _Subject] = {}
 
     def settle(self, alert: Alert) -> Outcome:
-        """Return what became of one alert; whatever goes wrong is an outcome."""
+        """Return what became of one alert, and record it; whatever goes wrong is an outcome."""
+        started = time.monotonic()
         name = definition_name(alert)
         if name is None:
             return Outcome(alert, Kind.NO_DEFINITION, message="no name is left of the alert name")
+        ended, outcome = self._try(alert, name)
+        for each in filter(None, (ended, outcome)):
+            self._tell(each)
+        return replace(_with_ending(outcome, ended), seconds=time.monotonic() - started)
+
+    def _try(self, alert: Alert, name: str) -> tuple[Outcome | None, Outcome]:
+        """Return what was ended, and what became of the alert."""
         ended = None
         try:
             ended = self._end(alert) if alert.status == "resolved" else None
@@ -77,10 +80,25 @@ class Errand:
         except Exception:
             log.exception("a defect in OpenFero: please report it")
             outcome = Outcome(alert, Kind.UNAVAILABLE, name, message="a defect; see the log")
-        return _with_ending(outcome, ended)
+        return ended, self._with_truncation(outcome)
+
+    def _with_truncation(self, outcome: Outcome) -> Outcome:
+        """Say where it is read that there were more alerts, of which nothing is known."""
+        cut = self._notification.truncated
+        if not cut:
+            return outcome
+        told = f"{cut} alerts of its group were cut off: set max_alerts to 0"
+        return replace(outcome, message=_joined(outcome.message, told), is_cut=True)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Write an Event about it, once for all alerts of which it says the same."""
+        name = outcome.definition
+        if name and is_told(outcome) and (config_map := self._look_ups.config_map(name)):
+            tell = partial(self._recorder.tell, outcome, config_map)
+            self._look_ups.once(("event", event_name(outcome)), tell)
 
     def _settle(self, alert: Alert, name: str) -> Outcome:
-        definition = self._once((name, alert.name), lambda: self._read(alert, name))
+        definition = self._look_ups.definition(alert, name)
         if isinstance(definition, Kind):
             return Outcome(alert, definition, name)
         if not definition.rails.matches(alert.labels):
@@ -130,60 +148,37 @@ class Errand:
             made if creation.is_new else Kind.EXISTS,
             definition.name,
             job["metadata"]["name"],
-            "; ".join([*_reasons(plan), *warnings, *creation.warnings]),
+            _joined(*_reasons(plan), *warnings, *creation.warnings),
+            waits=bool(plan and plan.is_suspended),
         )
 
     def _end(self, alert: Alert) -> Outcome | None:
-        """End the Job that the alert, now resolved, left behind; None if there is nothing to end."""
+        """End or mark the Job that the alert, now resolved, left behind; None if it is not ended."""
         fired = alert.as_firing()
         name = definition_name(fired)
-        rails = self._rails(fired, name) if name else None
-        if name is None or rails is None or rails.audits or not rails.is_guarded:
+        rails = self._look_ups.rails(fired, name) if name else None
+        if name is None or rails is None or rails.audits:
             return None
-        plan = ending(rails, self._runs(of_alert(name, fired)))
-        patched = plan and self._cluster.patch_job(plan.job, plan.patch, self._deadline)
-        if not plan or not patched or is_over(patched):  # it has ended by itself in the meantime
+        if not rails.is_guarded:
+            self._recorder.mark(job_name(name, fired), ended_at(alert))
+            return None
+        runs = self._runs(of_alert(name, fired))
+        if plan := ending(rails, runs):
+            return self._carry_out(plan, alert, name)
+        if runs and not last_run(runs).is_resolved:
+            self._recorder.mark(last_run(runs).job, ended_at(alert))
+        return None
+
+    def _carry_out(self, plan: Ending, alert: Alert, name: str) -> Outcome | None:
+        patched = self._cluster.patch_job(plan.job, plan.patch, self._deadline)
+        self._recorder.mark(plan.job, ended_at(alert))
+        if patched is None or is_over(patched):  # it has ended by itself in the meantime
             return None
         return Outcome(alert, plan.kind, name, plan.job)
-
-    def _rails(self, alert: Alert, name: str) -> Rails | None:
-        """Return the guard rails of a definition, None if there is none for the alert."""
-        config_map = self._config_map(name)
-        if config_map is None or not is_for(config_map, alert):
-            return None
-        try:
-            return guard_rails(config_map, alert.status, self._mode)
-        except Broken as exc:
-            if is_disabled(config_map):
-                return None
-            raise Broken(f"{name}: {exc}") from exc
 
     def _runs(self, selector: Mapping[str, str]) -> list[Run]:
         past = self._cluster.list_jobs(selector, self._deadline)
         return [read_run(job, past.now) for job in past.jobs]
-
-    def _read(self, alert: Alert, name: str) -> Definition | Kind:
-        config_map = self._config_map(name)
-        if config_map is None or not is_for(config_map, alert):
-            return Kind.NO_DEFINITION
-        if is_disabled(config_map):
-            return Kind.DISABLED
-        return read_definition(config_map, alert, self._mode)
-
-    def _config_map(self, name: str) -> ConfigMap | None:
-        return self._once((name,), lambda: self._cluster.find_definition(name, self._deadline))
-
-    def _once(self, key: tuple[str, ...], look_up: Callable[[], T]) -> T:
-        """Look something up once, however many alerts need it."""
-        mine: Future[T] = Future()
-        with self._lock:
-            future: Future[T] = self._look_ups.setdefault(key, mine)
-        if future is mine:
-            try:
-                mine.set_result(look_up())
-            except BaseException as exc:
-                mine.set_exception(exc)
-        return future.result()
 
 
 def _reasons(plan: Create | None) -> list[str]:
@@ -198,5 +193,8 @@ def _with_ending(outcome: Outcome, ended: Outcome | None) -> Outcome:
         return outcome
     if outcome.kind == Kind.NO_DEFINITION:
         return ended
-    told = f"{ended.kind} {ended.job}"
-    return replace(outcome, message="; ".join(filter(None, [outcome.message, told])))
+    return replace(outcome, message=_joined(outcome.message, f"{ended.kind} {ended.job}"))
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(filter(None, texts))

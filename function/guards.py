@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from function.labels import APPROVAL, EPISODE, REQUIRED, RUN
+from function.labels import APPROVAL, EPISODE, REQUIRED, RESOLVED_AT, RUN
 from function.outcomes import Kind
 from function.rails import Rails
 
@@ -37,6 +37,8 @@ class Run:
     """It was created suspended, and no person has started or declined it."""
     is_declined: bool = False
     """It was ended before it ever made a pod."""
+    is_resolved: bool = False
+    """It is marked already: its alert has resolved."""
     version: str = ""
     """What a person who starts it changes."""
 
@@ -84,6 +86,7 @@ def read_run(job: Job, now: float) -> Run:
         is_finished=is_over(job) or is_ended,
         is_waiting=is_waiting,
         is_declined=asks and is_ended and not _had_a_pod(job),
+        is_resolved=RESOLVED_AT in (metadata.get("annotations") or {}),
         version=metadata.get("resourceVersion", ""),
     )
 
@@ -107,7 +110,7 @@ def _number(text: str) -> int:
     return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else 1
 
 
-def _last(runs: Sequence[Run]) -> Run:
+def last_run(runs: Sequence[Run]) -> Run:
     """Return the youngest; numbers alone start again where a subject was defined anew."""
     return min(runs, key=lambda run: (run.age, -run.number))
 
@@ -125,7 +128,7 @@ def decide(rails: Rails, episode: str, runs: Sequence[Run]) -> Create | Hold:
 def _has_its_run(rails: Rails, own: Sequence[Run]) -> Hold | None:
     if not own:
         return None
-    last = _last(own)
+    last = last_run(own)
     if rails.rerun_after and _is_due(last, rails.rerun_after):
         return None
     return Hold(Kind.EXISTS, last.job, _WAITS if last.is_waiting else "")
@@ -145,7 +148,7 @@ def _waits_for_a_person(runs: Sequence[Run]) -> Hold | None:
 def _is_cooling_down(rails: Rails, runs: Sequence[Run]) -> Hold | None:
     if not rails.cooldown or not runs:
         return None
-    last = _last(runs)
+    last = last_run(runs)
     left = rails.cooldown - last.age
     if left <= 0:
         return None
@@ -169,7 +172,7 @@ def ending(rails: Rails, runs: Sequence[Run]) -> Ending | None:
     """Return how to end the last run of an alert that has resolved, if it is to be ended."""
     if not runs:
         return None
-    last = _last(runs)
+    last = last_run(runs)
     if last.is_waiting:
         # Not if a person starts it at this moment: then it is another version of itself.
         seen = {"metadata": {"resourceVersion": last.version}}

@@ -6,13 +6,14 @@ for a failure. So the status is chosen by whether trying again can help.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
-from function.alerts import Alert
+from function.alerts import SETTLED, Alert
 from function.errors import Broken, Refused, Unavailable
 
 # Alertmanager copies the text of a failure into its own log line.
@@ -20,6 +21,8 @@ MAX_LINE = 200
 # For the log and the answer: the longest message that still helps.
 MAX_MESSAGE = 1024
 RETRY_AFTER_SECONDS = 5
+# Of a settled CloudEvent so many outcomes go back; a broker may take no more than a megabyte.
+MAX_REPLY = 100
 
 
 class Kind(StrEnum):
@@ -60,18 +63,37 @@ class Outcome:
     definition: str | None = None
     job: str | None = None
     message: str = ""
+    waits: bool = False
+    """Its Job waits for a person."""
+    is_cut: bool = False
+    """It is of a group whose sender cut alerts off."""
+    seconds: float = 0
+    """How long it took."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether nothing goes on without one."""
+        return self.waits or self.kind in _FOR_A_PERSON
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether a person should look at it."""
+        return self.needs_a_person or self.is_cut
 
     def fields(self) -> dict[str, Any]:
         """Return what is told about it, in the answer as in the log."""
         return {
-            "alert": self.alert.name,
+            "alert": self.alert.name[:MAX_MESSAGE],
             "status": self.alert.status,
-            "fingerprint": self.alert.fingerprint,
+            "fingerprint": self.alert.fingerprint[:MAX_MESSAGE],
             "definition": self.definition,
             "outcome": str(self.kind),
             "job": self.job,
             "message": one_line(self.message, MAX_MESSAGE),
         }
+
+
+_FOR_A_PERSON = frozenset({Kind.BROKEN, Kind.NEEDS_APPROVAL, Kind.WOULD_REFUSE})
 
 
 @dataclass(frozen=True)
@@ -88,8 +110,11 @@ class Answer:
         return {**self.headers, "Content-Length": str(len(self.body))}
 
 
-def answer(outcomes: Sequence[Outcome], is_event: bool) -> Answer:
-    """Return the answer to a notification: its worst outcome decides, 503 before 422 before 200."""
+def answer(outcomes: Sequence[Outcome], reply_id: str = "") -> Answer:
+    """Return the answer to a notification: its worst outcome decides, 503 before 422 before 200.
+
+    `reply_id` is the id of the CloudEvent to answer a settled CloudEvent with.
+    """
     worst = max((outcome.kind.status for outcome in outcomes), default=HTTPStatus.OK)
     if worst != HTTPStatus.OK:
         return _failure(
@@ -97,10 +122,31 @@ def answer(outcomes: Sequence[Outcome], is_event: bool) -> Answer:
             [outcome for outcome in outcomes if outcome.kind.status == worst],
             len(outcomes),
         )
-    if is_event:
-        return Answer(HTTPStatus.ACCEPTED)
+    if reply_id:
+        return _reply(outcomes, reply_id)
     told = {"outcomes": [outcome.fields() for outcome in outcomes]}
     return Answer(HTTPStatus.OK, json.dumps(told).encode(), {"Content-Type": "application/json"})
+
+
+def _reply(outcomes: Sequence[Outcome], reply_id: str) -> Answer:
+    """Return a CloudEvent in binary mode; a broker takes it, and any other body for a failure."""
+    told = {
+        "counts": count(outcomes),
+        "outcomes": [outcome.fields() for outcome in outcomes[:MAX_REPLY]],
+    }
+    headers = {
+        "Content-Type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": reply_id,
+        "ce-source": "/openfero",
+        "ce-type": SETTLED,
+    }
+    return Answer(HTTPStatus.OK, json.dumps(told).encode(), headers)
+
+
+def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Return how many alerts had each outcome."""
+    return dict(Counter(str(outcome.kind) for outcome in outcomes))
 
 
 def _failure(status: HTTPStatus, failed: Sequence[Outcome], total: int) -> Answer:

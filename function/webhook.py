@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from threading import Semaphore
+from uuid import uuid4
 
 from function.alerts import read_notification
 from function.errors import Refused, bad_request
@@ -134,8 +135,10 @@ class Reception:
             return self.known
         try:
             notification = read_notification(self._headers, bytes(self._body))
+            if notification.is_ours:  # else each answer would be answered, for ever
+                return Answer(HTTPStatus.ACCEPTED)
             outcomes = self._settler.settle(notification, self._deadline)
-            return answer(outcomes, notification.is_event)
+            return answer(outcomes, uuid4().hex if notification.is_event else "")
         except Refused as exc:
             return _refuse(exc)
         except Exception:

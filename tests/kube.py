@@ -13,6 +13,7 @@ Objects = list[dict[str, Any]]
 
 _PREFIXES = {
     "configmaps": "/api/v1",
+    "events": "/api/v1",
     "jobs": "/apis/batch/v1",
     "pods": "/api/v1",
     "resourcequotas": "/api/v1",
@@ -55,6 +56,12 @@ class Kube:
     def list(self, resource: str, selector: str = "") -> Objects:
         path = f"{self._path(resource)}?labelSelector={quote(selector)}"
         return self._ask("GET", path)["items"]
+
+    def events(self, definition: str) -> Objects:
+        """The Events on a definition."""
+        return [
+            event for event in self.list("events") if event["involvedObject"]["name"] == definition
+        ]
 
     def jobs(self, definition: str) -> Objects:
         """The Jobs that were made for a definition of up to 63 characters."""

@@ -259,7 +259,11 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(request.method, request.path, request.body, request.headers)
             response = connection.getresponse()
             kept = ("content-type", "warning", "date", "retry-after")
-            headers = tuple(h for h in response.getheaders() if h[0].lower() in kept)
+            headers = tuple(
+                header
+                for header in response.getheaders()
+                if header[0].lower() in kept or header[0].lower().startswith("ce-")
+            )
             return Answer(response.status, response.read(), headers)
         finally:
             connection.close()

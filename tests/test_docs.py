@@ -109,7 +109,7 @@ def test_the_documented_names_of_definitions_are_the_real_ones() -> None:
 def test_the_documented_answer_is_what_an_answer_looks_like(
     function: str, define: Define, alertname: str
 ) -> None:
-    [example] = blocks("docs/answers.md", "json")
+    example, _schema = blocks("docs/answers.md", "json")
     define(alertname)
 
     response = post(function, notification_json(alert_json(labels={"alertname": alertname})))

@@ -578,13 +578,18 @@ def test_a_job_that_waits_and_whose_rail_is_taken_away_is_still_declined(
 # At the wire.
 
 
-def asked(proxy: FaultProxy, since: int) -> list[str]:
-    """Return what was asked of the API server: the method and the kind of object."""
+def asked(proxy: FaultProxy, since: int, alertname: str) -> list[str]:
+    """Return what was asked of the API server about an alert: the method and the kind of object.
+
+    But for Events, which come beside the answer.
+    """
     kinds = {"configmaps": "definition", "jobs": "job"}
     found = []
     for request in proxy.requests[since:]:
+        if alertname.lower() not in request.path + request.body.decode():
+            continue
         parts = request.path.partition("?")[0].split("/")
-        found.append(f"{request.method} {next(kinds[part] for part in parts if part in kinds)}")
+        found += [f"{request.method} {kinds[part]}" for part in parts if part in kinds]
     return found
 
 
@@ -597,9 +602,9 @@ class TestRequests:
 
         notify(proxied.url, an_episode(alertname))
 
-        assert asked(proxy, since) == ["GET definition", "POST job"]
+        assert asked(proxy, since, alertname) == ["GET definition", "POST job"]
 
-    def test_an_unguarded_alert_that_resolves_costs_two_reads(
+    def test_an_unguarded_alert_that_resolves_costs_two_reads_and_one_patch(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
     ) -> None:
         define(alertname)
@@ -607,7 +612,11 @@ class TestRequests:
 
         notify(proxied.url, an_episode(alertname, status="resolved"))
 
-        assert asked(proxy, since) == ["GET definition"] * 2
+        until(
+            lambda: "PATCH job" in asked(proxy, since, alertname),
+            "its job, if there is one, is marked",
+        )
+        assert asked(proxy, since, alertname) == ["GET definition", "GET definition", "PATCH job"]
 
     def test_a_guarded_alert_costs_one_list_more(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
@@ -617,7 +626,7 @@ class TestRequests:
 
         notify(proxied.url, an_episode(alertname))
 
-        assert asked(proxy, since) == ["GET definition", "GET job", "POST job"]
+        assert asked(proxy, since, alertname) == ["GET definition", "GET job", "POST job"]
 
     @pytest.mark.parametrize(("hours", "word"), [(0, "cooling-down"), (1, "created")])
     def test_the_time_is_the_api_servers(
@@ -649,7 +658,9 @@ class TestRequests:
 
         assert sorted(set(response.words)) == ["created", "needs-approval"]
         assert (
-            asked(proxy, since).count("GET job") == asked(proxy, since).count("POST job") + 1 == 4
+            asked(proxy, since, alertname).count("GET job")
+            == asked(proxy, since, alertname).count("POST job") + 1
+            == 4
         )
 
     def test_a_list_has_as_many_pages_as_it_takes(
@@ -662,7 +673,7 @@ class TestRequests:
         [last] = notify(proxied.url, an_episode(alertname, 20)).outcomes
 
         assert "its subject had 20 runs" in last["message"]
-        assert asked(proxy, since).count("GET job") == 3
+        assert asked(proxy, since, alertname).count("GET job") == 3
 
     def test_jobs_that_are_too_large_together_are_listed_one_by_one(
         self,

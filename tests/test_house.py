@@ -44,6 +44,7 @@ FLOORS = {
         "function.log",
         "function.outcomes",
         "function.rails",
+        "function.recorder",
         "function.transport",
     },
     "function.errand": {
@@ -52,10 +53,28 @@ FLOORS = {
         "function.definitions",
         "function.episodes",
         "function.errors",
+        "function.events",
         "function.guards",
         "function.jobs",
         "function.labels",
         "function.log",
+        "function.look_ups",
+        "function.outcomes",
+        "function.recorder",
+    },
+    "function.recorder": {
+        "function.cluster",
+        "function.errors",
+        "function.events",
+        "function.labels",
+        "function.log",
+        "function.outcomes",
+    },
+    "function.look_ups": {
+        "function.alerts",
+        "function.cluster",
+        "function.definitions",
+        "function.errors",
         "function.outcomes",
         "function.rails",
     },
@@ -81,6 +100,7 @@ FLOORS = {
         "function.labels",
         "function.rails",
     },
+    "function.events": {"function.episodes", "function.outcomes"},
     "function.guards": {"function.labels", "function.outcomes", "function.rails"},
     "function.labels": {"function.alerts", "function.episodes", "function.rails"},
     "function.injection": {"function.alerts", "function.errors"},
@@ -120,6 +140,7 @@ SHELL = {
     "function.webhook",
     "function.settle",
     "function.errand",
+    "function.recorder",
 }
 """The modules that may log, or read the environment; all others are told."""
 

@@ -19,6 +19,8 @@ def outcome(kind: Kind, message: str = "", name: str = "DiskFull") -> Outcome:
     return Outcome(an_alert(name), kind, DEFINITION, None, message)
 
 
+REPLY = "7e6b"
+
 # The words
 
 
@@ -42,16 +44,16 @@ def test_the_words_are_a_public_contract():
 
 @pytest.mark.parametrize("kind", SETTLED)
 def test_what_is_settled_is_200(kind):
-    assert answer([outcome(kind)], is_event=False).status == HTTPStatus.OK
+    assert answer([outcome(kind)]).status == HTTPStatus.OK
 
 
 def test_a_definition_that_is_broken_is_422():
     """Alertmanager tries 4xx at its next group interval, a broker never."""
-    assert answer([outcome(Kind.BROKEN)], is_event=False).status == 422
+    assert answer([outcome(Kind.BROKEN)]).status == 422
 
 
 def test_a_cluster_that_is_unavailable_is_503():
-    assert answer([outcome(Kind.UNAVAILABLE)], is_event=False).status == 503
+    assert answer([outcome(Kind.UNAVAILABLE)]).status == 503
 
 
 @pytest.mark.parametrize(
@@ -68,15 +70,15 @@ def test_a_cluster_that_is_unavailable_is_503():
 )
 @pytest.mark.parametrize("is_event", [False, True], ids=["bare", "event"])
 def test_the_worst_outcome_answers(kinds, status, is_event):
-    given = answer([outcome(kind) for kind in kinds], is_event)
+    given = answer([outcome(kind) for kind in kinds], REPLY if is_event else "")
 
-    assert given.status == (202 if is_event and status == 200 else status)
+    assert given.status == status
 
 
 @pytest.mark.parametrize("is_event", [False, True], ids=["bare", "event"])
 def test_no_answer_to_an_alert_is_404_or_409(is_event):
     """A broker tries both again."""
-    statuses = {answer([outcome(kind)], is_event).status for kind in Kind}
+    statuses = {answer([outcome(kind)], REPLY if is_event else "").status for kind in Kind}
 
     assert statuses.isdisjoint({404, 409})
 
@@ -90,7 +92,7 @@ def test_the_answer_tells_what_became_of_each_alert():
         Outcome(an_alert(None, status="resolved", fingerprint=""), Kind.NO_DEFINITION),
     ]
 
-    told = json.loads(answer(outcomes, is_event=False).body)
+    told = json.loads(answer(outcomes).body)
 
     assert told == {
         "outcomes": [
@@ -117,27 +119,49 @@ def test_the_answer_tells_what_became_of_each_alert():
 
 
 def test_the_answer_to_what_is_settled_is_json():
-    given = answer([outcome(Kind.CREATED)], is_event=False)
+    given = answer([outcome(Kind.CREATED)])
 
     assert given.headers == {"Content-Type": "application/json"}
 
 
 def test_the_answer_to_no_alerts_tells_of_none():
-    assert json.loads(answer([], is_event=False).body) == {"outcomes": []}
+    assert json.loads(answer([]).body) == {"outcomes": []}
 
 
 @pytest.mark.parametrize("name", ["\ud800", 'a"\n\0', "überläuft 🔥\u2028"], ids=ascii)
 def test_the_answer_is_json_whatever_an_alert_is_called(name):
-    given = answer([outcome(Kind.CREATED, name=name)], is_event=False)
+    given = answer([outcome(Kind.CREATED, name=name)])
 
     assert json.loads(given.body)["outcomes"][0]["alert"] == name
 
 
-def test_a_settled_event_is_202_with_nothing_in_it():
-    """A broker makes a 502 of any other 2xx that is no CloudEvent."""
-    given = answer([outcome(Kind.CREATED)], is_event=True)
+def test_a_settled_event_is_answered_with_an_event_in_binary_mode():
+    """A broker makes a 502 of any other 2xx with a body."""
+    kinds = [Kind.CREATED, Kind.EXISTS, Kind.CREATED]
 
-    assert (given.status, given.body, given.headers) == (202, b"", {})
+    given = answer([outcome(kind) for kind in kinds], REPLY)
+
+    assert given.status == 200
+    assert given.headers == {
+        "Content-Type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": REPLY,
+        "ce-source": "/openfero",
+        "ce-type": "io.openfero.notification.settled",
+    }
+    told = json.loads(given.body)
+    assert told["counts"] == {"created": 2, "exists": 1}
+    assert [each["outcome"] for each in told["outcomes"]] == [str(kind) for kind in kinds]
+
+
+def test_it_tells_of_all_and_names_the_first_hundred():
+    told = json.loads(answer([outcome(Kind.EXISTS)] * 150, REPLY).body)
+
+    assert (told["counts"], len(told["outcomes"])) == ({"exists": 150}, 100)
+
+
+def test_a_name_without_end_is_cut():
+    assert len(outcome(Kind.CREATED, name="a" * 5000).fields()["alert"]) == 1024
 
 
 def test_a_message_is_told_as_one_line_of_at_most_1024_bytes():
@@ -156,7 +180,7 @@ def test_a_failure_tells_how_many_and_the_first_of_them():
         outcome(Kind.BROKEN, "another"),
     ]
 
-    assert answer(outcomes, is_event=False).body.decode() == (
+    assert answer(outcomes).body.decode() == (
         "2 of 3 alerts broken: openfero-diskfull-firing: kind must be Job, found Pod"
     )
 
@@ -164,7 +188,7 @@ def test_a_failure_tells_how_many_and_the_first_of_them():
 def test_a_failure_tells_of_the_worst():
     outcomes = [outcome(Kind.BROKEN, "a"), outcome(Kind.UNAVAILABLE, "b")]
 
-    assert answer(outcomes, is_event=False).body.decode() == (
+    assert answer(outcomes).body.decode() == (
         "1 of 2 alerts unavailable: openfero-diskfull-firing: b"
     )
 
@@ -172,7 +196,7 @@ def test_a_failure_tells_of_the_worst():
 def test_a_failure_without_a_definition_tells_the_alert():
     failed = Outcome(an_alert("DiskFull"), Kind.UNAVAILABLE, message="not settled in time")
 
-    assert answer([failed], is_event=False).body.decode() == (
+    assert answer([failed]).body.decode() == (
         "1 of 1 alerts unavailable: DiskFull: not settled in time"
     )
 
@@ -180,22 +204,22 @@ def test_a_failure_without_a_definition_tells_the_alert():
 @pytest.mark.parametrize("kind", FAILED)
 @pytest.mark.parametrize("is_event", [False, True], ids=["bare", "event"])
 def test_a_failure_is_plain_text(kind, is_event):
-    assert answer([outcome(kind)], is_event).headers["Content-Type"] == PLAIN
+    assert answer([outcome(kind)], REPLY if is_event else "").headers["Content-Type"] == PLAIN
 
 
 def test_a_503_says_when_to_come_back():
-    assert answer([outcome(Kind.UNAVAILABLE)], is_event=False).headers["Retry-After"] == "5"
+    assert answer([outcome(Kind.UNAVAILABLE)]).headers["Retry-After"] == "5"
 
 
 def test_a_422_does_not_ask_to_come_back():
-    assert "Retry-After" not in answer([outcome(Kind.BROKEN)], is_event=False).headers
+    assert "Retry-After" not in answer([outcome(Kind.BROKEN)]).headers
 
 
 @pytest.mark.parametrize("message", ["x" * 5000, "ü" * 5000, "🔥" * 5000, "a\nb" * 5000], ids=ascii)
 @pytest.mark.parametrize("kind", FAILED)
 def test_a_failure_is_at_most_200_bytes(kind, message):
     """Alertmanager copies it into its own log line."""
-    body = answer([outcome(kind, message)], is_event=False).body
+    body = answer([outcome(kind, message)]).body
 
     assert len(body) <= 200
 

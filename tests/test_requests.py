@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cloud_events import from_http
 from conftest import Define
 from kube import Kube, pods_of, variables
 from make import (
@@ -402,17 +403,19 @@ class TestDefinitions:
 
 
 class TestCloudEvents:
-    def test_a_binary_event_is_answered_202_with_an_empty_body(
+    def test_a_binary_event_is_answered_with_an_event(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
         definition = define(alertname)
 
         response = post(function, notification_json(firing(alertname)), **BINARY_EVENT)
 
-        assert (response.status, response.body) == (202, b"")
+        event = from_http(response.headers, response.body)
+        assert (response.status, event["type"]) == (200, "io.openfero.notification.settled")
+        assert event.data["counts"] == {"created": 1}
         assert len(kube.jobs(definition)) == 1
 
-    def test_a_structured_event_is_answered_202_with_an_empty_body(
+    def test_a_structured_event_is_answered_with_an_event(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
         definition = define(alertname)
@@ -420,7 +423,9 @@ class TestCloudEvents:
 
         response = post(function, event, content_type="application/cloudevents+json")
 
-        assert (response.status, response.body) == (202, b"")
+        event = from_http(response.headers, response.body)
+        assert (response.status, event["type"]) == (200, "io.openfero.notification.settled")
+        assert event.data["counts"] == {"created": 1}
         assert len(kube.jobs(definition)) == 1
 
     def test_one_alert_by_webhook_and_by_both_kinds_of_event_has_one_job(
