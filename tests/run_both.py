@@ -31,7 +31,7 @@ RUNS: tuple[Run, ...] = (
 # What comes in through a door and asks a Kubernetes API, each worker with a control plane of
 # its own; and what asks it whatever the door.
 THROUGH = ("requests", "doors", "broker", "func_invoke")
-ASKING = ("guard_rails", "cluster", "docs", "upgrade")
+ASKING = ("guard_rails", "telling", "on_call", "cluster", "docs", "upgrade")
 # What needs more than one to ask: several servers, a pod, Prometheus and Alertmanager.
 # The longest first.
 AROUND = (
