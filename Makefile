@@ -20,7 +20,7 @@ TO_TEST := to-test-$(CONTENT)
 .DEFAULT_GOAL := help
 # One environment is not installed into twice at the same time.
 .NOTPARALLEL:
-.PHONY: help run test check real test-real build kind clean
+.PHONY: help run test check real test-real test-monitoring build kind clean
 
 # A real control plane, compiled once for each go.sum.
 REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
@@ -52,6 +52,9 @@ real: $(REAL)/done $(CRDS)/done ## Compile etcd and Kubernetes for the tests (Go
 test-real: $(if $(KUBECONFIG),,real) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run the suite on real Kubernetes: its own, or that of KUBECONFIG
 	@$(FF)/bin/python tests/run_both.py --api=real $(ARGS)
 
+test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Prometheus and Alertmanager
+	@$(FF)/bin/python -m pytest --api=real -m monitoring -n2 --dist=worksteal $(ARGS) tests/test_monitoring.py
+
 $(REAL)/done:
 	$(check_go)
 	@echo "Compiling etcd and Kubernetes $(KUBE) into $(@D), once; it takes some minutes"
@@ -72,6 +75,7 @@ $(CRDS)/done:
 	  $(call module,knative.dev/eventing)/config/core/resources/broker.yaml \
 	  $(call module,knative.dev/eventing)/config/core/resources/trigger.yaml \
 	  $(call module,github.com/prometheus-operator/prometheus-operator)/example/prometheus-operator-crd/*_alertmanagerconfigs.yaml \
+	  $(call module,github.com/prometheus-operator/prometheus-operator)/example/prometheus-operator-crd/*_prometheusrules.yaml \
 	  $(CURDIR)/$(@D)/
 	@touch $@
 

@@ -109,7 +109,7 @@ class Notification:
     @property
     def truncated(self) -> int:
         """How many alerts of the group were cut off by the sender."""
-        return max(0, int(self.details.get("truncatedAlerts", 0)))
+        return min(max(0, int(self.details.get("truncatedAlerts", 0))), 10**9)
 
 
 def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:

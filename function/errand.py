@@ -63,8 +63,11 @@ class Errand:
         if name is None:
             return Outcome(alert, Kind.NO_DEFINITION, message="no name is left of the alert name")
         ended, outcome = self._try(alert, name)
-        for each in filter(None, (ended, outcome)):
-            self._tell(each)
+        try:
+            for each in filter(None, (ended, outcome)):
+                self._tell(each)
+        except Exception:  # it never decides the answer
+            log.exception("a defect in OpenFero: please report it")
         return replace(_with_ending(outcome, ended), seconds=time.monotonic() - started)
 
     def _try(self, alert: Alert, name: str) -> tuple[Outcome | None, Outcome]:
@@ -72,6 +75,8 @@ class Errand:
         ended = None
         try:
             ended = self._end(alert) if alert.status == "resolved" else None
+            if ended and ended.kind == Kind.BROKEN:  # what is to be ended is not known
+                return None, self._with_truncation(ended)
             outcome = self._settle(alert, name)
         except Broken as exc:
             outcome = Outcome(alert, Kind.BROKEN, name, message=str(exc))
@@ -80,7 +85,7 @@ class Errand:
         except Exception:
             log.exception("a defect in OpenFero: please report it")
             outcome = Outcome(alert, Kind.UNAVAILABLE, name, message="a defect; see the log")
-        return ended, self._with_truncation(outcome)
+        return ended and self._with_truncation(ended), self._with_truncation(outcome)
 
     def _with_truncation(self, outcome: Outcome) -> Outcome:
         """Say where it is read that there were more alerts, of which nothing is known."""
@@ -122,7 +127,7 @@ class Errand:
             plan = decide(definition.rails, episode(definition.name, alert), runs)
             subject.runs = runs if isinstance(plan, Hold) or definition.rails.audits else None
             if isinstance(plan, Hold):
-                return Outcome(alert, plan.kind, definition.name, plan.job, plan.reason)
+                return Outcome(alert, plan.kind, definition.name, plan.job, plan.reason, plan.waits)
             if plan.number == taken:  # lists are consistent, so it will never be among them
                 raise Unavailable(f"run {taken} is there, but somebody has changed its labels")
             outcome = self._create(alert, definition, plan)
@@ -156,8 +161,11 @@ class Errand:
         """End or mark the Job that the alert, now resolved, left behind; None if it is not ended."""
         fired = alert.as_firing()
         name = definition_name(fired)
-        rails = self._look_ups.rails(fired, name) if name else None
-        if name is None or rails is None or rails.audits:
+        try:
+            rails = self._look_ups.rails(fired, name) if name else None
+        except Broken as exc:
+            return Outcome(alert, Kind.BROKEN, name, message=str(exc))
+        if name is None or rails is None or rails.audits or not rails.matches(fired.labels):
             return None
         if not rails.is_guarded:
             self._recorder.mark(job_name(name, fired), ended_at(alert))
@@ -165,8 +173,9 @@ class Errand:
         runs = self._runs(of_alert(name, fired))
         if plan := ending(rails, runs):
             return self._carry_out(plan, alert, name)
-        if runs and not last_run(runs).is_resolved:
-            self._recorder.mark(last_run(runs).job, ended_at(alert))
+        own = [run for run in runs if run.episode == episode(name, fired)]
+        if own and not last_run(own).is_resolved:
+            self._recorder.mark(last_run(own).job, ended_at(alert))
         return None
 
     def _carry_out(self, plan: Ending, alert: Alert, name: str) -> Outcome | None:

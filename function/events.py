@@ -7,7 +7,7 @@ a retry adds none.
 from typing import Any
 
 from function.episodes import digest
-from function.outcomes import MAX_MESSAGE, Kind, Outcome, one_line
+from function.outcomes import MAX_MESSAGE, MAX_NAME, Kind, Outcome, one_line
 
 Event = dict[str, Any]
 
@@ -26,17 +26,19 @@ _TOLD = frozenset(
     }
 )
 _MAX_DEFINITION = 200
+_MAX_REASON = 500
 
 
 def is_told(outcome: Outcome) -> bool:
     """Say whether an outcome is worth an Event."""
-    return outcome.kind in _TOLD
+    return outcome.kind in _TOLD or outcome.waits
 
 
 def event_name(outcome: Outcome) -> str:
     """Return the name of the Event, the same for all that says the same of a definition."""
     about = outcome.job or outcome.message
-    return f"{str(outcome.definition)[:_MAX_DEFINITION]}.{digest(outcome.kind, about)}"
+    definition = str(outcome.definition)[:_MAX_DEFINITION].rstrip("-.")
+    return f"{definition}.{digest(outcome.kind, about)}"
 
 
 def build_event(outcome: Outcome, config_map: dict[str, Any], now: str) -> Event:
@@ -69,7 +71,9 @@ def build_event(outcome: Outcome, config_map: dict[str, Any], now: str) -> Event
 
 def _message(outcome: Outcome) -> str:
     alert = outcome.alert
-    parts = [f"alert {alert.name} is {alert.status}", outcome.job, outcome.message]
+    # Each cut by itself, so that none takes the place of the last.
+    name, message = one_line(alert.name, MAX_NAME), one_line(outcome.message, _MAX_REASON)
+    parts = [f"alert {name} is {alert.status}", outcome.job, message]
     if outcome.needs_a_person and alert.runbook:
-        parts.append(f"runbook: {alert.runbook}")
+        parts.append(f"runbook: {one_line(alert.runbook, MAX_NAME)}")
     return one_line("; ".join(part for part in parts if part), MAX_MESSAGE)

@@ -59,6 +59,8 @@ class Hold:
     kind: Kind
     job: str
     reason: str = ""
+    waits: bool = False
+    """That Job waits for a person."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def _has_its_run(rails: Rails, own: Sequence[Run]) -> Hold | None:
     last = last_run(own)
     if rails.rerun_after and _is_due(last, rails.rerun_after):
         return None
-    return Hold(Kind.EXISTS, last.job, _WAITS if last.is_waiting else "")
+    if last.is_waiting:
+        return Hold(Kind.EXISTS, last.job, _WAITS, waits=True)
+    return Hold(Kind.EXISTS, last.job)
 
 
 def _is_due(last: Run, rerun_after: float) -> bool:

@@ -46,10 +46,10 @@ class LookUps:
             return None
         try:
             return guard_rails(config_map, alert.status, self._mode)
-        except Broken as exc:
+        except Broken:
             if is_disabled(config_map):
                 return None
-            raise Broken(f"{name}: {exc}") from exc
+            raise
 
     def _read(self, alert: Alert, name: str) -> Definition | Kind:
         config_map = self.config_map(name)

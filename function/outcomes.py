@@ -20,6 +20,8 @@ from function.errors import Broken, Refused, Unavailable
 MAX_LINE = 200
 # For the log and the answer: the longest message that still helps.
 MAX_MESSAGE = 1024
+# And the longest name: a line of the log must not be split by whoever collects it.
+MAX_NAME = 200
 RETRY_AFTER_SECONDS = 5
 # Of a settled CloudEvent so many outcomes go back; a broker may take no more than a megabyte.
 MAX_REPLY = 100
@@ -83,9 +85,9 @@ class Outcome:
     def fields(self) -> dict[str, Any]:
         """Return what is told about it, in the answer as in the log."""
         return {
-            "alert": self.alert.name[:MAX_MESSAGE],
+            "alert": self.alert.name[:MAX_NAME],
             "status": self.alert.status,
-            "fingerprint": self.alert.fingerprint[:MAX_MESSAGE],
+            "fingerprint": self.alert.fingerprint[:MAX_NAME],
             "definition": self.definition,
             "outcome": str(self.kind),
             "job": self.job,

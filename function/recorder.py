@@ -3,7 +3,6 @@
 Best effort, beside the answer: it delays none and decides none.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,18 @@ from function.errors import Unavailable
 from function.events import build_event
 from function.labels import RESOLVED_AT
 from function.log import log
-from function.outcomes import Outcome
+from function.outcomes import MAX_MESSAGE, Outcome, one_line
+from function.transport import BESIDE
 
-# Seconds for one request, which is not tried again.
+# Seconds for one of them, tries included; and after which it is not begun any more, so that
+# a process that is told to stop does.
 SECONDS = 2.0
-# What waits to be told; beyond it nothing more is taken.
+AGE = 10.0
+# Of each kind so many may wait to be told; beyond that nothing more is taken.
 MOST = 1000
+
+EVENTS = "events"
+MARKS = "marks"
 
 
 class Recorder:
@@ -30,51 +35,52 @@ class Recorder:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         # Its threads end with the process, after what waits has been told.
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="recorder")
-        self._room = Semaphore(MOST)
+        self._pool = ThreadPoolExecutor(BESIDE, thread_name_prefix="recorder")
+        # Apart: an Event lives for an hour, a mark as long as its Job.
+        self._room = {EVENTS: Semaphore(MOST), MARKS: Semaphore(MOST)}
         self._lock = Lock()
-        self._failed: set[str] = set()
+        self._logged: set[tuple[str, bool]] = set()
 
     def tell(self, outcome: Outcome, config_map: dict[str, Any]) -> None:
         """Write an Event on a definition."""
-
-        def tell() -> None:
-            self._cluster.create_event(build_event(outcome, config_map, _now()), _soon())
-
-        self._submit("events", tell)
+        event = build_event(outcome, config_map, _now())
+        self._submit(EVENTS, lambda deadline: self._cluster.create_event(event, deadline))
 
     def mark(self, job: str, resolved_at: str) -> None:
         """Write on a Job, if it is still there, when its alert resolved: then, or now."""
         patch = {"metadata": {"annotations": {RESOLVED_AT: resolved_at or _now()}}}
-        self._submit("marks", lambda: self._cluster.patch_job(job, patch, _soon()))
+        self._submit(MARKS, lambda deadline: self._cluster.patch_job(job, patch, deadline))
 
-    def _submit(self, what: str, act: Callable[[], object]) -> None:
-        if self._room.acquire(blocking=False):
-            self._pool.submit(self._do, what, act)
-
-    def _do(self, what: str, act: Callable[[], object]) -> None:
+    def _submit(self, what: str, act: Callable[[float], object]) -> None:
+        if not self._room[what].acquire(blocking=False):
+            return self._log_once(what, f"more than {MOST} wait to be told")
         try:
-            act()
+            self._pool.submit(self._do, what, act, time.monotonic() + AGE)
+        except RuntimeError as exc:  # the process ends, or has no thread left
+            self._room[what].release()
+            self._log_once(what, str(exc))
+        return None
+
+    def _do(self, what: str, act: Callable[[float], object], until: float) -> None:
+        try:
+            act(min(until, time.monotonic() + SECONDS))
         except Unavailable as exc:
-            self._log_once(what, exc)
+            # Without a cause it is what the API server said.
+            self._log_once(what, str(exc), is_answer=exc.__cause__ is None)
         except Exception:
             log.exception("a defect in OpenFero: please report it")
         finally:
-            self._room.release()
+            self._room[what].release()
 
-    def _log_once(self, what: str, exc: Unavailable) -> None:
+    def _log_once(self, what: str, message: str, is_answer: bool = False) -> None:
         """Say once in the life of the process what cannot be told, and why."""
         with self._lock:
-            is_new = what not in self._failed
-            self._failed.add(what)
+            is_new = (what, is_answer) not in self._logged
+            self._logged.add((what, is_answer))
         if is_new:
-            fields = {"what": what, "message": str(exc)}
-            log.log(logging.WARNING, "cannot record", extra={"fields": fields})
+            fields = {"what": what, "message": one_line(message, MAX_MESSAGE)}
+            log.warning("cannot record", extra={"fields": fields})
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _soon() -> float:
-    return time.monotonic() + SECONDS

@@ -31,6 +31,8 @@ READ_SECONDS = 5.0
 # longer than all of them is left to the sender, who tries again as well.
 PAUSES = (0.1, 0.2, 0.4, 0.8)
 MAX_CONNECTIONS = 16
+# And so many for what is told beside the answer.
+BESIDE = 2
 # No object of a cluster comes near: etcd takes about 1.5 MiB.
 MAX_ANSWER = 8 * 1024 * 1024
 
@@ -44,7 +46,7 @@ class Transport:
 
     def __init__(self, configuration: Configuration) -> None:
         configuration.retries = False  # ours end with the deadline
-        configuration.connection_pool_maxsize = MAX_CONNECTIONS
+        configuration.connection_pool_maxsize = MAX_CONNECTIONS + BESIDE
         self.host: str = configuration.host
         self._configuration = configuration
         self._rest = RESTClientObject(configuration)

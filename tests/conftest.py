@@ -7,6 +7,7 @@ request suite goes to a running function, whose cluster and namespace KUBECONFIG
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ from function.local.server import LocalAPI
 from function.settings import Settings
 
 NAMESPACE = "openfero-jobs"
+SERVERS = re.compile(
+    r"\[\d{4}-\d\d-\d\d .*\] \[(DEBUG|INFO|WARNING)\] |INFO:(root|hypercorn\.error):"
+)
 
 Define = Callable[..., str]
 
@@ -193,3 +197,6 @@ def assert_log_is_clean(process: FunctionProcess) -> None:
 
     assert "Traceback" not in log, log
     assert "defect" not in log, log
+    # All but what a server itself says of its start and its end.
+    for line in process.lines():
+        assert SERVERS.match(line) or json.loads(line)["event"], line

@@ -20,6 +20,7 @@ SERVICE = "service"
 BROKER = "broker"
 TRIGGER = "trigger"
 ALERTMANAGER_CONFIG = "monitoring.coreos.com_alertmanagerconfigs"
+PROMETHEUS_RULE = "monitoring.coreos.com_prometheusrules"
 
 KNATIVE = (SERVICE, BROKER, TRIGGER)
 

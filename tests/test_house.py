@@ -69,6 +69,7 @@ FLOORS = {
         "function.labels",
         "function.log",
         "function.outcomes",
+        "function.transport",
     },
     "function.look_ups": {
         "function.alerts",

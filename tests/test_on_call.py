@@ -27,6 +27,7 @@ Type = Callable[..., str]
 
 # Each command by a name of its own, and what tells it from the others.
 PARTS = {
+    "see the cluster": "current-context",
     "choose the namespace": "set-context",
     "stop": "create quota stop",
     "end all": "xargs",
@@ -99,6 +100,7 @@ def test_every_command_is_tried_here() -> None:
 
 
 def test_the_namespace_is_chosen(types: Type) -> None:
+    assert types("see the cluster").strip()
     assert "modified" in types("choose the namespace")
 
 

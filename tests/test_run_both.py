@@ -11,6 +11,7 @@ from function_process import ROOT
 
 # What asks an API, and is not in a list for the real one.
 EXCEPTIONS = {
+    "monitoring": "it takes minutes: a target of its own, make test-monitoring",
     "image": "it is about what is built, and builds it by itself: a run of its own",
     "func_scaffold": "it is about what is built, and builds it by itself: a run of its own",
     "url": "it runs the request suite through --url, which is in a list",

@@ -14,7 +14,7 @@ from function_process import ROOT, FunctionProcess
 from jsonschema import Draft202012Validator
 from kube import Kube, variables
 from make import BINARY_EVENT, a_manifest, firing, notification_json
-from proxy import Delay, FaultProxy, Request, always, status
+from proxy import Delay, FaultProxy, Request, always, first, status
 from waiting import until
 from wire import Response, post
 
@@ -100,6 +100,17 @@ class TestEvents:
         until(lambda: len(kube.events(fired)) == 2 and kube.events(over), "all is told")
         assert {event["reason"] for event in kube.events(fired)} == {"Created", "Cancelled"}
         assert [event["reason"] for event in kube.events(over)] == ["Created"]
+
+    def test_a_firing_definition_that_cannot_be_read_is_told_when_its_alert_resolves(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        fired = define(alertname, annotations=rails(on_resolved="stop"))
+
+        response = notify(function, an_episode(alertname, "resolved"))
+
+        assert response.status == 422
+        until(lambda: kube.events(fired), "it is told")
+        assert "on-resolved must be cancel" in kube.events(fired)[0]["message"]
 
     def test_kubectl_describe_shows_them_below_the_definition(
         self,
@@ -213,6 +224,22 @@ class TestTheJob:
         assert response.words == ["no-definition"]
         assert self.job(kube, name)["openfero.io/resolved-at"] == ENDS_AT
 
+    def test_not_even_if_that_was_never_heard_to_resolve(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(cooldown="1h"))
+        define(f"{alertname}After", annotations=rails(cooldown="1h"))
+        name = notify(function, an_episode(alertname)).outcomes[0]["job"]
+        after = notify(function, an_episode(f"{alertname}After")).outcomes[0]["job"]
+        later = {"startsAt": "2026-11-23T15:00:00Z", "endsAt": "2026-11-23T16:00:00Z"}
+
+        notify(function, an_episode(alertname, "resolved") | later)
+        # Marks are made in their order, so once this is made the other would be.
+        notify(function, an_episode(f"{alertname}After", "resolved"))
+        until(lambda: self.job(kube, after), "the last is marked")
+
+        assert self.job(kube, name) == {}
+
     def test_where_it_is_gone_nothing_happens(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
     ) -> None:
@@ -276,6 +303,18 @@ class TestTheLog:
         assert outcome.items() <= line.items()
         assert (line["event"], line["level"], line["traceparent"]) == ("alert", "INFO", TRACEPARENT)
         assert 0 < line["duration"] < 25
+
+    def test_how_long_it_took_is_told_of_each_alert_and_of_all(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+
+        with proxy.playing(first(1, Delay(0.3), lambda request: request.is_look_up)):
+            notify(proxied.url, an_episode(alertname))
+
+        [line] = lines(proxied, alertname)
+        whole = json.loads([line for line in proxied.lines() if '"notification"' in line][-1])
+        assert min(line["duration"], whole["duration"]) >= 0.3
 
     def test_and_all_of_them_one_together(
         self, proxied: FunctionProcess, define: Define, alertname: str
