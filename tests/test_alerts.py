@@ -9,8 +9,10 @@ from make import (
     STARTS_AT,
     STRUCTURED,
     a_body,
+    a_notification,
     a_recording,
     alert_json,
+    an_alert,
     event_json,
     headers_of,
     notification_json,
@@ -426,3 +428,32 @@ def test_more_alerts_than_a_log_can_bear_are_413():
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "more than 10000 alerts: group them by more labels, or set max_alerts",
     )
+
+
+# What is told of it
+
+
+@pytest.mark.parametrize(("sent", "told"), [(12, 12), (0, 0), (-5, 0), (10**30, 10**9)])
+def test_how_many_alerts_were_cut_off_is_a_number_that_can_be_told(sent, told):
+    assert a_notification(truncatedAlerts=sent).truncated == told
+
+
+@pytest.mark.parametrize(
+    ("source", "runbook"),
+    [
+        ({"annotations": {"runbook_url": "https://a.example"}}, "https://a.example"),
+        ({"annotations": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_runbook_is_that_of_the_alerts_rule(source, runbook):
+    assert an_alert(source=source).runbook == runbook
+
+
+@pytest.mark.parametrize(("suffix", "is_ours"), [("", True), (".x", False)])
+def test_an_event_of_our_own_type_is_known_when_it_comes_back(suffix, is_ours):
+    event = {**BINARY_EVENT, "ce-type": f"io.openfero.notification.settled{suffix}"}
+
+    notification = read_notification({**event, "content-type": "application/json"}, a_body())
+
+    assert notification.is_ours is is_ours

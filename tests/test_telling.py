@@ -77,6 +77,23 @@ class TestEvents:
         assert "YAML: line 2" in event["message"]
         assert event["message"].endswith(f"runbook: {RUNBOOK}")
 
+    def test_what_says_the_same_is_written_once_for_all_alerts_of_a_notification(
+        self,
+        proxied: FunctionProcess,
+        proxy: FaultProxy,
+        kube: Kube,
+        define: Define,
+        alertname: str,
+    ) -> None:
+        definition = define(alertname, manifest="a: [")
+        since = len(proxy.requests)
+
+        notify(proxied.url, *[an_episode(alertname, pod=f"web-{number}") for number in range(20)])
+
+        until(lambda: kube.events(definition), "it is told")
+        asked = [r for r in proxy.requests[since:] if is_event(r)]
+        assert [r for r in asked if alertname in r.body.decode()] == asked[:1]
+
     def test_what_waits_and_what_waits_for_it_are_warnings(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
@@ -359,6 +376,17 @@ class TestTheLog:
 
         [line] = lines(proxied, alertname)
         assert line["level"] == level
+
+    def test_a_cluster_that_is_out_of_reach_is_an_error(
+        self, proxied: FunctionProcess, proxy: FaultProxy, alertname: str
+    ) -> None:
+        away = status(503, "ServiceUnavailable", "?")
+
+        with proxy.playing(always(away, lambda request: request.is_look_up)):
+            notify(proxied.url, an_episode(alertname))
+
+        [line] = lines(proxied, alertname)
+        assert (line["outcome"], line["level"]) == ("unavailable", "ERROR")
 
     def test_no_line_is_longer_than_its_texts_may_be(
         self, proxied: FunctionProcess, alertname: str
