@@ -56,7 +56,6 @@ def has_failed(kube: Kube, name: str) -> bool:
     return any((c["type"], c["reason"]) == ("Failed", "DeadlineExceeded") for c in conditions)
 
 
-@pytest.mark.every_server
 class TestOneRail:
     def test_a_subject_that_cools_down_gets_no_job_and_the_answer_says_for_how_long(
         self, function: str, kube: Kube, define: Define, alertname: str
@@ -204,7 +203,6 @@ class TestOneRail:
         assert told in response.text
 
 
-@pytest.mark.every_server
 class TestAtOnce:
     @pytest.mark.parametrize(
         ("annotations", "episodes", "jobs"),
@@ -241,7 +239,6 @@ class TestAtOnce:
         assert runs(kube.jobs(definition)) == list(range(1, jobs + 1))
 
 
-@pytest.mark.every_server
 class TestWhenAnAlertResolves:
     def test_cancel_ends_the_job_that_still_runs(
         self, function: str, kube: Kube, define: Define, alertname: str
@@ -414,7 +411,6 @@ class TestWhenAnAlertResolves:
         assert len(kube.jobs(definition)) == 1
 
 
-@pytest.mark.every_server
 class TestAudit:
     def test_nothing_is_kept_and_the_answer_says_what_would_have_been(
         self, function: str, kube: Kube, define: Define, alertname: str
