@@ -48,7 +48,7 @@ APPLIED = ("knative", "components", "alertmanager_config")
 BY_MODULE = ("--dist=loadscope", "--no-loadscope-reorder")
 TWO = ("-n2", *BY_MODULE)
 # They mostly wait, for a minute without API server or for a token to be read again.
-THREE = ("-n3", *BY_MODULE)
+FOUR = ("-n4", *BY_MODULE)
 
 
 def files(names: Sequence[str]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ IN_ANY_CLUSTER: tuple[Run, ...] = (
     ("on a real API, with func", FUNC, (*TWO, *files(THROUGH))),
 )
 IN_OURS: tuple[Run, ...] = (
-    ("what is around the function", FUNCTIONS_FRAMEWORK, (*THREE, *files(AROUND))),
+    ("what is around the function", FUNCTIONS_FRAMEWORK, (*FOUR, *files(AROUND))),
     ("what is applied to a cluster", FUNCTIONS_FRAMEWORK, (*TWO, *files(APPLIED))),
 )
 
