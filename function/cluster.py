@@ -64,10 +64,16 @@ class Cluster:
         Without their pod templates, which are nearly all of their size.
         """
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        query: dict[str, object] = {"labelSelector": selector, "limit": PAGE}
         jobs: list[Object] = []
-        following = ""
         while True:
-            reply = self._page({"labelSelector": selector, "continue": following}, deadline)
+            try:
+                reply = self._page(query, deadline)
+            except TooLarge:
+                if query["limit"] == 1:
+                    raise
+                query["limit"] = 1  # for the rest of the list, too
+                continue
             for job in reply.items("JobList") or ():
                 job["spec"].pop("template", None)
                 jobs.append(job)
@@ -75,15 +81,10 @@ class Cluster:
                 raise Unavailable("the API server does not say what time it is")
             if not reply.next_page:
                 return Past(tuple(jobs), reply.date)
-            following = reply.next_page
+            query["continue"] = reply.next_page
 
-    def _page(self, query: Mapping[str, str], deadline: float) -> Reply:
-        """Return some of the Jobs of a list; one, if more are more than an answer may hold."""
-        path = f"{self._jobs}?{urlencode(query)}&limit="
-        try:
-            reply = self._ask("GET", f"{path}{PAGE}", deadline)
-        except TooLarge:
-            reply = self._ask("GET", f"{path}1", deadline)
+    def _page(self, query: Mapping[str, object], deadline: float) -> Reply:
+        reply = self._ask("GET", f"{self._jobs}?{urlencode(query)}", deadline)
         if reply.items("JobList") is None:
             raise Unavailable(f"cannot list jobs: {reply.text}")
         return reply

@@ -159,6 +159,11 @@ def a_container(**fields: Any) -> dict[str, Any]:
     return {"name": "repair", "image": "registry.example/repair:1", **fields}
 
 
+def rails(**annotations: str) -> dict[str, str]:
+    """Return guard rails as annotations, by their short names with `_` for `-`."""
+    return {f"openfero.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
+
+
 def a_config_map(
     data: dict[str, str] | None = None,
     *,

@@ -11,6 +11,7 @@ from chain import await_repeats, guarded, name_of, need_release, outcomes, write
 from conftest import Define
 from function_process import FunctionProcess
 from kube import Kube, Objects
+from make import rails
 from waiting import until
 
 pytestmark = pytest.mark.usefixtures("needs_control_plane")
@@ -37,10 +38,6 @@ def alertmanager(
     with ExitStack() as stack:
         home = folder / f"alertmanager-{request.param}"
         yield stack.enter_context(alertmanagers.running(release, home, content))
-
-
-def rails(**annotations: str) -> dict[str, str]:
-    return {f"openfero.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
 
 
 def suspended(jobs: Objects) -> Objects:

@@ -1,6 +1,7 @@
 """Guard rails from the outside: notifications in, Jobs out, and nothing that runs in circles."""
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,19 +15,18 @@ import pytest
 from conftest import Define
 from function_process import FunctionProcess, free_port, running
 from kube import Kube
-from make import a_container, a_manifest, firing, notification_json
-from proxy import Amend, FaultProxy, Hang, Request, Reset, always, first, status
+from make import a_manifest, firing, notification_json, rails
+from proxy import Amend, Answer, FaultProxy, Hang, Request, Reset, always, first, status
 from waiting import until
 from wire import Response, post
+
+from function.cluster import PAGE
+from function.transport import MAX_ANSWER
 
 Labels = dict[str, str]
 
 APPROVE = {"spec": {"suspend": False}}
 DECLINE = {"spec": {"activeDeadlineSeconds": 0, "suspend": False}}
-
-
-def rails(**annotations: str) -> Labels:
-    return {f"openfero.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
 
 
 def an_episode(alertname: str, number: int = 0, status: str = "firing", **labels: str) -> Any:
@@ -676,24 +676,29 @@ class TestRequests:
         assert asked(proxy, since, alertname).count("GET job") == 3
 
     def test_jobs_that_are_too_large_together_are_listed_one_by_one(
-        self,
-        proxied: FunctionProcess,
-        proxy: FaultProxy,
-        kube: Kube,
-        define: Define,
-        alertname: str,
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
     ) -> None:
-        """An API server may write one character as six, so this is as large as jobs can get."""
-        manifest = a_manifest({"containers": [a_container(env=LARGE)]})
-        definition = define(
-            alertname,
-            manifest=manifest,
-            annotations=rails(max_runs="9/1h", subject="alertname"),
-        )
-        words = [notify(proxied.url, an_episode(alertname, number)).words for number in range(12)]
+        """An API server may write one character as six, and then eight do not fit an answer."""
+        define(alertname, annotations=rails(max_runs="9/1h", subject="alertname"))
+        notify(proxied.url, *[an_episode(alertname, number) for number in range(3)])
+        since = len(proxy.requests)
 
-        assert words == [["created"]] * 10 + [["needs-approval"]] * 2
-        assert len(kube.jobs(definition)) == 10
+        with proxy.playing(always(Answer(200, b" " * (MAX_ANSWER + 1)), is_full_page)):
+            response = notify(proxied.url, an_episode(alertname, 3))
+
+        limits = [re.findall(r"limit=(\d+)", r.path) for r in proxy.requests[since:] if is_list(r)]
+        assert limits == [[str(PAGE)], ["1"], ["1"], ["1"]]
+        assert response.words == ["created"]
+
+    def test_one_job_that_is_too_large_is_asked_for_again_later(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(cooldown="1h"))
+
+        with proxy.playing(always(Answer(200, b" " * (MAX_ANSWER + 1)), is_list)):
+            response = notify(proxied.url, an_episode(alertname))
+
+        assert (response.status, "more than it can have to say" in response.text) == (503, True)
 
     def test_an_api_server_that_tells_no_time_is_asked_again_later(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
@@ -710,6 +715,10 @@ def is_list(request: Request) -> bool:
     return request.method == "GET" and "/jobs?" in request.path
 
 
+def is_full_page(request: Request) -> bool:
+    return is_list(request) and f"limit={PAGE}" in request.path
+
+
 def is_patch(request: Request) -> bool:
     return request.method == "PATCH"
 
@@ -717,9 +726,6 @@ def is_patch(request: Request) -> bool:
 def forbidden(verb: str) -> Any:
     told = f'jobs.batch is forbidden: User "openfero" cannot {verb} resource "jobs"'
     return status(403, "Forbidden", told, kind="jobs")
-
-
-LARGE = [{"name": "LARGE", "value": "x" * 1_000_000}]
 
 
 class TestFaults:

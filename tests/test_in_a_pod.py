@@ -15,7 +15,7 @@ from typing import Any
 
 import control_plane
 import pytest
-from conftest import NAMESPACE
+from conftest import NAMESPACE, without_server_fields
 from control_plane import ControlPlane
 from function_process import FunctionProcess, doors, running
 from kube import Kube, pods_of
@@ -116,8 +116,7 @@ def pod(needs_control_plane: None, folder: Path) -> Iterator[Pod]:
 def kube(pod: Pod) -> Iterator[Kube]:
     client = Kube(str(pod.folder / "admin.kubeconfig"))
     definition = a_config_map(name=DEFINITION, data={"job.yaml": MANIFEST})
-    del definition["metadata"]["uid"]
-    client.create("configmaps", definition)
+    client.create("configmaps", without_server_fields(definition))
     yield client
     client.delete("configmaps", DEFINITION)
     for job in client.jobs(DEFINITION):
@@ -178,8 +177,7 @@ def test_a_right_that_a_guard_rail_needs_is_named_where_it_is_missing_and_heals(
 ) -> None:
     annotations = {"openfero.io/on-resolved": "cancel"}
     definition = a_config_map(name=GUARDED, data={"job.yaml": MANIFEST}, annotations=annotations)
-    del definition["metadata"]["uid"]
-    kube.create("configmaps", definition)
+    kube.create("configmaps", without_server_fields(definition))
     alert = firing("Guarded", piece=piece)
     pod.give_token(f"guarded-{verb}")
     binding = pod.kubectl("get", "rolebinding", piece, "-n", NAMESPACE, "-o", "json").stdout

@@ -11,7 +11,7 @@ from typing import Any
 
 import control_plane
 import pytest
-from conftest import NAMESPACE
+from conftest import NAMESPACE, without_server_fields
 from function_process import doors, running
 from kube import Kube, pods_of
 from make import MANIFEST, a_config_map, firing, notification_json
@@ -59,8 +59,7 @@ def two(kubeconfigs: list[Path]) -> Iterator[Kube]:
         definition = a_config_map(
             name=definition_of(name), data={"job.yaml": MANIFEST}, annotations=annotations
         )
-        del definition["metadata"]["uid"]
-        client.create("configmaps", definition)
+        client.create("configmaps", without_server_fields(definition))
     yield client
     client.close()
 
