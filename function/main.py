@@ -7,6 +7,7 @@ else is imported by its full name.
 import os
 import socket
 import struct
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -19,6 +20,8 @@ from function.webhook import Reception
 # Its own default is four threads a CPU, of the node: hanging notifications would leave
 # none for the health probes. Threads are made when they are needed.
 os.environ.setdefault("THREADS", "80")
+# Seconds; whoever hangs holds a thread for no longer.
+MOMENT = 0.2
 
 webhook = start(os.environ)
 
@@ -63,10 +66,23 @@ def _set_timeout(request: flask.Request, seconds: float | None) -> None:
 
 
 def _hang_up(request: flask.Request) -> None:
-    """End a connection on which gunicorn would wait for the rest of a body, for five seconds."""
+    """End a connection whose sender is not done, after a moment in which it can read why.
+
+    By itself gunicorn would wait for the rest of a body, for five seconds. At the end
+    comes a reset: to an orderly one, a sender whose window is full listens only once in
+    a while, and waits up to a minute.
+    """
     if connection := request.environ.get("gunicorn.socket"):
         with suppress(OSError):
-            # A reset when it is closed: to an orderly end, a sender whose window is full
-            # listens only once in a while, and waits up to a minute.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.shutdown(socket.SHUT_RDWR)
+            connection.shutdown(socket.SHUT_WR)
+            _discard(connection, time.monotonic() + MOMENT)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)
+
+
+def _discard(connection: socket.socket, until: float) -> None:
+    while (left := until - time.monotonic()) > 0:
+        connection.settimeout(left)
+        if not connection.recv(65536):
+            return
