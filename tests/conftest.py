@@ -37,6 +37,9 @@ Define = Callable[..., str]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--url", help="a running function to send the request suite to")
     parser.addoption(
+        "--door", choices=doors(), default=doors()[0], help="the server that the function runs in"
+    )
+    parser.addoption(
         "--api",
         choices=["embedded", "real"],
         default="embedded",
@@ -53,10 +56,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "door" in metafunc.fixturenames:
-        every = metafunc.definition.get_closest_marker("every_server")
-        found = doors() if every else doors()[:1]
-        url = metafunc.config.getoption("--url")
-        metafunc.parametrize("door", ["running"] if url else found, scope="session")
+        url, door = (metafunc.config.getoption(name) for name in ("--url", "--door"))
+        metafunc.parametrize("door", ["running" if url else door], scope="session")
 
 
 def write_kubeconfig(path: Path, url: str, token: str = "", namespace: str = NAMESPACE) -> Path:

@@ -23,9 +23,12 @@ FUNC = ROOT / ".venv/func"
 # Four at once, however few the cores are: many tests wait for something.
 CORE = ("-n4", "--dist=loadscope")
 Run = tuple[str, Path, tuple[str, ...]]
+# What must hold in each server, in the one of the image.
+GUNICORN = ("--door=gunicorn", "-m", "every_server")
 RUNS: tuple[Run, ...] = (
     ("the suite with functions-framework", FUNCTIONS_FRAMEWORK, CORE),
     ("the suite with func", FUNC, CORE),
+    ("what must hold in each server, with gunicorn", FUNCTIONS_FRAMEWORK, (*CORE, *GUNICORN)),
     ("make, make run, func's scaffold and the image", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
 )
 # What comes in through a door and asks a Kubernetes API, each worker with a control plane of
@@ -62,6 +65,7 @@ IN_ANY_CLUSTER: tuple[Run, ...] = (
         (*TWO, *files(THROUGH), *files(ASKING)),
     ),
     ("on a real API, with func", FUNC, (*TWO, *files(THROUGH))),
+    ("on a real API, with gunicorn", FUNCTIONS_FRAMEWORK, (*TWO, *GUNICORN, *files(THROUGH))),
 )
 IN_OURS: tuple[Run, ...] = (
     ("what is around the function", FUNCTIONS_FRAMEWORK, (*FOUR, *files(AROUND))),
