@@ -34,7 +34,19 @@ RUNS: tuple[Run, ...] = (
 # What comes in through a door and asks a Kubernetes API, each worker with a control plane of
 # its own; and what asks it whatever the door.
 THROUGH = ("requests", "doors", "broker", "func_invoke")
-ASKING = ("guard_rails", "telling", "on_call", "cluster", "docs", "upgrade")
+ASKING = (
+    "guard_rails",
+    "telling",
+    "on_call",
+    "cluster",
+    "docs",
+    "upgrade",
+    "simulate",
+    "lint",
+    "lint_parity",
+    "lint_server",
+    "write_a_definition",
+)
 # What needs more than one to ask: several servers, a pod, Prometheus and Alertmanager.
 # The longest first.
 AROUND = (
@@ -47,7 +59,7 @@ AROUND = (
     "two_servers",
 )
 # By itself: policies that confine the function hold a moment longer than they are there.
-APPLIED = ("knative", "components", "alertmanager_config")
+APPLIED = ("knative", "components", "alertmanager_config", "new")
 BY_MODULE = ("--dist=loadscope", "--no-loadscope-reorder")
 TWO = ("-n2", *BY_MODULE)
 # They mostly wait, for a minute without API server or for a token to be read again.

@@ -14,7 +14,8 @@ MODULES = {
     for path in sorted(HOUSE.glob("*.py"))
 }
 LOCAL = sorted((HOUSE / "local").rglob("*.py"))
-PATHS = [*MODULES.values(), *LOCAL]
+TOOLS = sorted((HOUSE / "tools").rglob("*.py"))
+PATHS = [*MODULES.values(), *LOCAL, *TOOLS]
 
 # From the doors down to what knows nobody: a module imports only what stands below it.
 FLOORS = {
@@ -145,6 +146,21 @@ SHELL = {
 }
 """The modules that may log, or read the environment; all others are told."""
 
+ON_THE_TERMINAL = {
+    "command",
+    "lint.output",
+    "lint_command",
+    "local_command",
+    "new_command",
+    "outcome_table",
+    "simulate_command",
+    "terminal",
+}
+"""The modules of the tools that know click, or may: all others return what is to be said."""
+
+IN_A_CLUSTER = {"clusters", "lint.on_server", "lint.stored", "rehearsal", "simulation"}
+"""The modules of the tools that ask an API server; who calls them does so for them."""
+
 LONGEST = 250
 
 
@@ -225,6 +241,39 @@ def test_the_function_never_imports_the_embedded_api_or_the_tools(module):
     names = {name for name in imports(MODULES[module]) if name.count(".")}
 
     assert {name.split(".")[1] for name in names}.isdisjoint({"local", "tools"})
+
+
+def tool(path: Path) -> str:
+    """Return a module's name within the tools."""
+    return ".".join(path.relative_to(HOUSE / "tools").with_suffix("").parts)
+
+
+def of_the_tools(path: Path) -> set[str]:
+    prefix = "function.tools."
+    return {name.removeprefix(prefix) for name in imports(path) if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize("path", TOOLS, ids=where)
+def test_the_tools_know_yaml_and_at_the_terminal_click(path):
+    known = {*sys.stdlib_module_names, "function", "yaml"}
+    found = top_levels(path) - known
+
+    assert found <= ({"click"} if tool(path) in ON_THE_TERMINAL else set())
+
+
+@pytest.mark.parametrize("path", TOOLS, ids=where)
+def test_only_some_of_the_tools_ask_a_cluster(path):
+    if tool(path) not in IN_A_CLUSTER:
+        asks = {"function.cluster", "function.transport", "function.settle", "function.errand"}
+        assert imports(path).isdisjoint(asks)
+
+
+def test_the_imports_of_the_tools_point_one_way():
+    left = {tool(path): of_the_tools(path) for path in TOOLS}
+    while done := {name for name, needs in left.items() if not needs & left.keys()}:
+        left = {name: needs for name, needs in left.items() if name not in done}
+
+    assert left == {}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=where)

@@ -22,6 +22,8 @@ from function.local.rules import (
     job_warnings,
     namespace_rules,
     pod_rules,
+    role_rules,
+    service_account_rules,
 )
 from function.local.statuses import Unreadable, conflict, malformed, unacceptable
 
@@ -32,6 +34,9 @@ _RULES = {
     "Event": event_rules,
     "Namespace": namespace_rules,
     "Pod": pod_rules,
+    "Role": role_rules,
+    "RoleBinding": role_rules,
+    "ServiceAccount": service_account_rules,
 }
 _CHANGE_RULES = {"ConfigMap": config_map_change_rules, "Job": job_change_rules}
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"

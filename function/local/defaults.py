@@ -67,7 +67,8 @@ def default_pod(pod: dict[str, Any]) -> None:
     if account := spec.get("serviceAccountName") or spec.get("serviceAccount"):
         spec |= {"serviceAccountName": account, "serviceAccount": account}
     for container in containers_of(spec):
-        container.setdefault("imagePullPolicy", _pull_policy(container.get("image", "")))
+        if not container.get("imagePullPolicy"):
+            container["imagePullPolicy"] = _pull_policy(container.get("image", ""))
         for field, value in _CONTAINER.items():
             container.setdefault(field, copy.copy(value))
 

@@ -16,35 +16,41 @@ VERSION = {
     "platform": "python",
 }
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
-_BATCH_VERSION = {"groupVersion": "batch/v1", "version": "v1"}
-_BATCH = {"name": "batch", "versions": [_BATCH_VERSION], "preferredVersion": _BATCH_VERSION}
+# Of each there is one version, v1.
+_GROUPS = sorted({each.group for each in RESOURCES.values()} - {""})
 
 
 def build_documents() -> dict[str, dict[str, Any]]:
     """Path → document, for every path that is not about an object."""
-    core, batch = "api/v1", "apis/batch/v1"
-    paths = {each: {"serverRelativeURL": f"/openapi/v3/{each}?hash=1"} for each in (core, batch)}
-    group_list = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_BATCH]}
-    return {
+    roots = {"": "api/v1"} | {group: f"apis/{group}/v1" for group in _GROUPS}
+    paths = {each: {"serverRelativeURL": f"/openapi/v3/{each}?hash=1"} for each in roots.values()}
+    groups = [_group(name) for name in _GROUPS]
+    found: dict[str, dict[str, Any]] = {
         "/version": VERSION,
         "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
-        "/apis": group_list,
-        "/apis/batch": {"kind": "APIGroup", "apiVersion": "v1", **_BATCH},
-        f"/{core}": _resource_list("", "v1"),
-        f"/{batch}": _resource_list("batch", "batch/v1"),
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups},
         "/openapi/v3": {"paths": paths},
-        f"/openapi/v3/{core}": _openapi("", core),
-        f"/openapi/v3/{batch}": _openapi("batch", batch),
     }
+    for each in groups:
+        found[f"/apis/{each['name']}"] = {"kind": "APIGroup", "apiVersion": "v1", **each}
+    for group, root in roots.items():
+        found[f"/{root}"] = _resource_list(group)
+        found[f"/openapi/v3/{root}"] = _openapi(group, root)
+    return found
 
 
-def _resource_list(group: str, version: str) -> dict[str, Any]:
+def _group(name: str) -> dict[str, Any]:
+    version = {"groupVersion": f"{name}/v1", "version": "v1"}
+    return {"name": name, "versions": [version], "preferredVersion": version}
+
+
+def _resource_list(group: str) -> dict[str, Any]:
     listed = [each for each in RESOURCES.values() if each.group == group]
     entries = [entry for each in listed for entry in _entries(each)]
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
-        "groupVersion": version,
+        "groupVersion": f"{group}/v1" if group else "v1",
         "resources": entries,
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from function.local.findings import Finding, Kind
+from function.local.quantities import why_not_quantity
 
 _TABLE: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("fields.json").read_text("utf-8")
@@ -27,19 +28,15 @@ _SCALARS: dict[str, Any] = {
     "MicroTime": str,
 }
 _LIMITS = {"int32": 2**31, "int64": 2**63}
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _BAD_TIME = 'parsing time "{}" as "2006-01-02T15:04:05Z07:00": it is written otherwise'
 _GO_TYPES = {"Time": "string", "MicroTime": "string", "IntOrString": "int32"}
-_BAD_QUANTITY = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
 
 
 def read_fields(kind: str, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
     """A copy of the manifest with only what the API can read, and findings on the rest.
 
-    `kind` is a kind of the table (Job, ConfigMap, Event, Namespace, Pod). All unknown
+    `kind` is a kind of the table (Job, ConfigMap, ServiceAccount…). All unknown
     fields and wrong types are found at once, in the order in which they are written. A
     null is an absent field, as it is for the API server.
     """
@@ -94,8 +91,9 @@ class _Reader:
         if not isinstance(value, dict):
             self.refuse(value, _MAP + _go_name(type_), place)
             return None
-        # Go reads a null in a map of strings as the empty string.
-        items = {key: "" if each is None else each for key, each in value.items()}
+        # Go reads a null in a map of strings as the empty string, in one of quantities as none.
+        nothing = "0" if type_ == "Quantity" else ""
+        items = {key: nothing if each is None else each for key, each in value.items()}
         read = {key: self.read(each, type_, place.item(key)) for key, each in items.items()}
         return {key: each for key, each in read.items() if each is not None}
 
@@ -119,9 +117,10 @@ class _Reader:
         return value
 
     def read_quantity(self, value: Any, place: _Place) -> str | None:
-        if _QUANTITY.fullmatch(str(value)):
+        why = why_not_quantity(str(value))
+        if not why:
             return str(value)
-        self.findings.append(Finding(place.path, Kind.TYPE, _BAD_QUANTITY))
+        self.findings.append(Finding(place.path, Kind.TYPE, why))
         return None
 
     def read_bytes(self, value: Any, place: _Place) -> str | None:

@@ -18,6 +18,9 @@ ROOTS = (
     "io.k8s.api.core.v1.Event",
     "io.k8s.api.core.v1.Namespace",
     "io.k8s.api.core.v1.Pod",
+    "io.k8s.api.core.v1.ServiceAccount",
+    "io.k8s.api.rbac.v1.Role",
+    "io.k8s.api.rbac.v1.RoleBinding",
 )
 SCHEMAS = "kubernetes-json-schema/v{version}-local-strict/_definitions.json"
 TABLE = Path(__file__).with_name("fields.json")

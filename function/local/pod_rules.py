@@ -1,38 +1,41 @@
-"""The API server's own rules for what a pod is made of: its volumes, containers, env, mounts.
+"""The API server's own rules for what a pod is made of, its containers and volumes included.
 
 Pure. The same rules hold for a Pod and for the template that a Job makes pods from;
 each finding begins with the path of where the spec stands.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from function.local.findings import (
-    Finding,
-    Kind,
-    duplicate,
-    forbidden,
-    invalid,
-    not_found,
-    required,
-    unsupported,
+from function.local.container_rules import (
+    MAX_ID,
+    container_rules,
+    probe_rules,
+    resource_rules,
+    rights_rules,
 )
+from function.local.env_rules import env_from_rules, env_rules
+from function.local.findings import Finding, Kind, forbidden, invalid, required, unsupported
 from function.local.metadata_rules import annotation_rules, label_rules
-from function.local.syntax import why_not_dns_label, why_not_env_name, why_not_subdomain
+from function.local.syntax import (
+    why_not_dns_label,
+    why_not_label_value,
+    why_not_qualified_name,
+    why_not_subdomain,
+)
+from function.local.volume_rules import mount_rules, name_rules, volume_rules
 
 Manifest = dict[str, Any]
 
 _DNS_POLICIES = "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"
-_NO_SOURCE = (
-    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` "
-    "or `fileKeyRef`"
-)
-_FIELD_PATH = re.compile(
-    r"metadata\.(name|namespace|uid|(labels|annotations)\['.*'\])"
-    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?)",
-    re.DOTALL,
-)
+_NAMES = {
+    "serviceAccountName": why_not_subdomain,
+    "nodeName": why_not_subdomain,
+    "priorityClassName": why_not_subdomain,
+    "runtimeClassName": why_not_subdomain,
+    "hostname": why_not_dns_label,
+    "subdomain": why_not_dns_label,
+}
 
 
 def template_rules(template: Manifest) -> Iterator[Finding]:
@@ -54,20 +57,24 @@ def template_rules(template: Manifest) -> Iterator[Finding]:
 def pod_spec_rules(path: str, spec: Manifest) -> Iterator[Finding]:
     """The rules that the spec of a pod breaks, which stands at `path`."""
     volumes = _dicts(spec.get("volumes"))
-    yield from _volumes(f"{path}.volumes", volumes)
+    yield from volume_rules(f"{path}.volumes", volumes)
     yield from label_rules(f"{path}.nodeSelector", spec.get("nodeSelector", {}))
-    if account := spec.get("serviceAccountName"):
-        field = f"{path}.serviceAccountName"
-        yield from (invalid(field, account, why) for why in why_not_subdomain(account))
-    if spec.get("dnsPolicy") not in (None, *_DNS_POLICIES):
-        yield unsupported(f"{path}.dnsPolicy", spec["dnsPolicy"], _DNS_POLICIES)
+    for field, why_not in _NAMES.items():
+        if name := spec.get(field):
+            yield from (invalid(f"{path}.{field}", name, why) for why in why_not(name))
+    yield from _choices(path, spec)
+    yield from rights_rules(f"{path}.securityContext", spec.get("securityContext", {}))
+    yield from resource_rules(f"{path}.resources", spec.get("resources", {}))
+    for index, toleration in enumerate(_dicts(spec.get("tolerations"))):
+        yield from _toleration(f"{path}.tolerations[{index}]", toleration)
     if not spec.get("containers"):
         yield required(f"{path}.containers")
     seen: list[str] = []
     for place, container in _containers(path, spec):
-        yield from _name(f"{place}.name", container.get("name", ""), seen)
+        yield from name_rules(f"{place}.name", container.get("name", ""), seen)
         seen.append(container.get("name", ""))
         yield from _container(place, container, [each.get("name", "") for each in volumes])
+        yield from probe_rules(place, container, ".initContainers[" in place)
 
 
 def pod_spec_warnings(path: str, spec: Manifest) -> Iterator[Finding]:
@@ -76,76 +83,62 @@ def pod_spec_warnings(path: str, spec: Manifest) -> Iterator[Finding]:
         yield from _hidden_env(place, container)
 
 
-def _volumes(path: str, volumes: list[Manifest]) -> Iterator[Finding]:
-    names = [each.get("name", "") for each in volumes]
-    for index, volume in enumerate(volumes):
-        yield from _name(f"{path}[{index}].name", names[index], names[:index])
-        if len(volume) > 2:
-            second = [field for field in volume if field != "name"][1]
-            yield forbidden(f"{path}[{index}].{second}", "may not specify more than 1 volume type")
-        if "configMap" in volume and not volume["configMap"].get("name"):
-            yield required(f"{path}[{index}].configMap.name")
+def _choices(path: str, spec: Manifest) -> Iterator[Finding]:
+    if (policy := spec.get("dnsPolicy")) not in (None, "", *_DNS_POLICIES):
+        yield unsupported(f"{path}.dnsPolicy", policy, _DNS_POLICIES)
+    if policy == "None" and not spec.get("dnsConfig"):
+        why = "must provide `dnsConfig` when `dnsPolicy` is None"
+        yield required(f"{path}.dnsConfig", why)
+    policies = "PreemptLowerPriority", "Never"
+    if (policy := spec.get("preemptionPolicy")) not in (None, "", *policies):
+        yield unsupported(f"{path}.preemptionPolicy", policy, policies)
+    seconds = spec.get("activeDeadlineSeconds")
+    if seconds is not None and not 1 <= seconds <= MAX_ID:
+        why = f"must be between 1 and {MAX_ID}, inclusive"
+        yield invalid(f"{path}.activeDeadlineSeconds", seconds, why)
+    if spec.get("ephemeralContainers"):
+        why = "ephemeral containers not allowed in pod template"
+        yield forbidden(f"{path}.ephemeralContainers", why)
+
+
+def _toleration(path: str, toleration: Manifest) -> Iterator[Finding]:
+    key, value = toleration.get("key", ""), toleration.get("value", "")
+    operator, effect = toleration.get("operator") or "Equal", toleration.get("effect", "")
+    effects = "NoSchedule", "PreferNoSchedule", "NoExecute"
+    yield from (
+        invalid(f"{path}.key", key, why) for why in (why_not_qualified_name(key) if key else ())
+    )
+    if not key and operator != "Exists":
+        why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        yield invalid(f"{path}.operator", toleration.get("operator", ""), why)
+    if "tolerationSeconds" in toleration and effect != "NoExecute":
+        why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+        yield invalid(f"{path}.effect", effect, why)
+    if operator == "Exists" and value:
+        yield invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'")
+    elif operator == "Equal":
+        yield from (invalid(f"{path}.operator", value, why) for why in why_not_label_value(value))
+    elif operator != "Exists":
+        yield unsupported(f"{path}.operator", operator, ("Equal", "Exists"))
+    if effect and effect not in effects:
+        yield unsupported(f"{path}.effect", effect, effects)
 
 
 def _container(path: str, container: Manifest, volumes: list[str]) -> Iterator[Finding]:
     if not container.get("image"):
         yield required(f"{path}.image")
     policies = "Always", "IfNotPresent", "Never"
-    if container.get("imagePullPolicy", "Always") not in policies:
-        yield unsupported(f"{path}.imagePullPolicy", container["imagePullPolicy"], policies)
+    if (policy := container.get("imagePullPolicy")) not in (None, "", *policies):
+        yield unsupported(f"{path}.imagePullPolicy", policy, policies)
     for index, variable in enumerate(_dicts(container.get("env"))):
-        yield from _env(f"{path}.env[{index}]", variable)
+        yield from env_rules(f"{path}.env[{index}]", variable)
+    for index, source in enumerate(_dicts(container.get("envFrom"))):
+        yield from env_from_rules(f"{path}.envFrom", index, source)
     mounts = _dicts(container.get("volumeMounts"))
     for index, mount in enumerate(mounts):
         before = [each.get("mountPath") for each in mounts[:index]]
-        yield from _mount(f"{path}.volumeMounts[{index}]", mount, volumes, before)
-
-
-def _env(path: str, variable: Manifest) -> Iterator[Finding]:
-    name = variable.get("name", "")
-    if not name:
-        yield required(f"{path}.name")
-    else:
-        yield from (invalid(f"{path}.name", name, why) for why in why_not_env_name(name))
-    if "valueFrom" in variable:
-        yield from _source(f"{path}.valueFrom", variable["valueFrom"], variable.get("value"))
-
-
-def _source(path: str, source: Manifest, value: str | None) -> Iterator[Finding]:
-    if value:
-        yield invalid(path, "", "may not be specified when `value` is not empty")
-    if not source:
-        yield invalid(path, "", _NO_SOURCE)
-    for field in "configMapKeyRef", "secretKeyRef":
-        if field in source and not source[field].get("key"):
-            yield required(f"{path}.{field}.key")
-    where = source.get("fieldRef", {}).get("fieldPath", "")
-    if "fieldRef" in source and not where:
-        yield required(f"{path}.fieldRef.fieldPath")
-    elif where and not _FIELD_PATH.fullmatch(where):
-        why = f"error converting fieldPath: field label not supported: {where}"
-        yield invalid(f"{path}.fieldRef.fieldPath", where, why)
-
-
-def _mount(path: str, mount: Manifest, volumes: list[str], before: list[Any]) -> Iterator[Finding]:
-    name, where = mount.get("name", ""), mount.get("mountPath", "")
-    if not name:
-        yield required(f"{path}.name")
-    if name not in volumes:
-        yield not_found(f"{path}.name", name)
-    if not where:
-        yield required(f"{path}.mountPath")
-    elif where in before:
-        yield invalid(f"{path}.mountPath", where, "must be unique")
-
-
-def _name(field: str, name: str, before: list[str]) -> Iterator[Finding]:
-    if not name:
-        yield required(field)
-    elif found := why_not_dns_label(name):
-        yield from (invalid(field, name, why) for why in found)
-    elif name in before:
-        yield duplicate(field, name)
+        yield from mount_rules(f"{path}.volumeMounts[{index}]", mount, volumes, before)
+    yield from container_rules(path, container)
 
 
 def _hidden_env(path: str, container: Manifest) -> Iterator[Finding]:

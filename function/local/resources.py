@@ -31,6 +31,8 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+RBAC = "rbac.authorization.k8s.io"
+
 NAMESPACES = Resource("", "namespaces", "Namespace", ("ns",), namespaced=False)
 CONFIG_MAPS = Resource("", "configmaps", "ConfigMap", ("cm",))
 PODS = Resource(
@@ -70,5 +72,11 @@ JOBS = Resource(
     selectable=("status.successful",),
 )
 
-RESOURCES = {each.plural: each for each in (NAMESPACES, CONFIG_MAPS, PODS, EVENTS, JOBS)}
+# They are kept, and nobody is held to them: there is nobody to hold.
+SERVICE_ACCOUNTS = Resource("", "serviceaccounts", "ServiceAccount", ("sa",))
+ROLES = Resource(RBAC, "roles", "Role")
+ROLE_BINDINGS = Resource(RBAC, "rolebindings", "RoleBinding")
+
+_ALL = NAMESPACES, CONFIG_MAPS, PODS, EVENTS, JOBS, SERVICE_ACCOUNTS, ROLES, ROLE_BINDINGS
+RESOURCES = {each.plural: each for each in _ALL}
 """All of them, by their plural, which no two share."""

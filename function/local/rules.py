@@ -20,9 +20,15 @@ from function.local.findings import (
     too_long,
     unsupported,
 )
+from function.local.job_policies import policy_rules
 from function.local.metadata_rules import metadata_rules
 from function.local.pod_rules import pod_spec_rules, pod_spec_warnings, template_rules
-from function.local.syntax import why_not_config_key, why_not_dns_label, why_not_subdomain
+from function.local.syntax import (
+    why_not_config_key,
+    why_not_dns_label,
+    why_not_path_segment,
+    why_not_subdomain,
+)
 
 CONFIG_MAP_LIMIT = 1_048_576
 """Bytes of a ConfigMap's values, the binary ones decoded."""
@@ -51,6 +57,7 @@ def job_rules(job: Manifest, new: bool = False) -> list[Finding]:
         *_selector(spec),
         *_numbers(spec),
         *_completion_mode(spec),
+        *policy_rules(spec),
         *template_rules(spec["template"]),
         *_host_names(job),
     ]
@@ -120,6 +127,16 @@ def pod_rules(pod: Manifest) -> list[Finding]:
 def namespace_rules(namespace: Manifest) -> list[Finding]:
     """The rules that a readable Namespace breaks."""
     return metadata_rules(namespace.get("metadata", {}), why_not_dns_label)
+
+
+def service_account_rules(account: Manifest) -> list[Finding]:
+    """The rules that a readable ServiceAccount breaks."""
+    return metadata_rules(account.get("metadata", {}), why_not_subdomain)
+
+
+def role_rules(role: Manifest) -> list[Finding]:
+    """The rules for the names of a readable Role or RoleBinding; what it grants is not judged."""
+    return metadata_rules(role.get("metadata", {}), why_not_path_segment)
 
 
 def _generated_labels(job: Manifest) -> Iterator[Finding]:

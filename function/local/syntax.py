@@ -72,6 +72,13 @@ def why_not_config_key(text: str) -> list[str]:
     return _too_long(text, SUBDOMAIN_LENGTH) + _mismatch(text, _CONFIG_KEY, what, *examples)
 
 
+def why_not_path_segment(text: str) -> list[str]:
+    """For the name of a Role: whatever can be one step of a path."""
+    if text in (".", ".."):
+        return [f"may not be '{text}'"]
+    return [f"may not contain '{each}'" for each in "/%" if each in text]
+
+
 def _name_rule(subject: str) -> str:
     what = f"{subject} must consist of alphanumeric characters, '-', '_' or '.', {_ALPHANUMERIC}"
     return _explain(what, _NAME, "MyName", "my.name", "123-abc")

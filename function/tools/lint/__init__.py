@@ -1,0 +1,1 @@
+"""What is wrong with a definition, found before the incident: pure rules, a module per subject."""

@@ -1,0 +1,31 @@
+"""`openfero new`: a definition on standard output."""
+
+import click
+
+from function.alerts import STATUSES
+from function.tools.new import NAMESPACE, new_definition
+from function.tools.terminal import WithExample
+
+
+@click.command("new", cls=WithExample, example="openfero new PodDown > poddown.yaml")
+@click.argument("alertname")
+@click.option(
+    "--status",
+    type=click.Choice(STATUSES),
+    default=STATUSES[0],
+    show_default=True,
+    help="Of which the definition is: each has its own.",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    default=NAMESPACE,
+    show_default=True,
+    help="Where definitions and Jobs are.",
+)
+def new(alertname: str, status: str, namespace: str) -> None:
+    """Write a definition for an alert: ConfigMap, ServiceAccount and Role, commented.
+
+    It goes to standard output, and works as it is; then make it yours.
+    """
+    click.echo(new_definition(alertname, status, namespace), nl=False)
