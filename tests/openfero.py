@@ -1,5 +1,6 @@
 """The command `openfero`, as people type it, and what it needs to know of nobody's cluster."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from click.testing import CliRunner
+
+from function.tools.command import openfero as command
 
 PROGRAM = Path(sys.executable).with_name("openfero")
 
@@ -14,12 +18,23 @@ Ran = subprocess.CompletedProcess[str]
 
 
 def openfero(*words: object, stdin: str = "", cwd: Path | None = None, **environ: str) -> Ran:
-    """Run it in an environment with nothing in it, but a home that does not exist."""
+    """Run it within this process, in an environment with nothing in it, but a home that is not there."""
+    arguments = [str(word) for word in words]
+    nothing = dict.fromkeys(os.environ)
+    given = {"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ}
+    with contextlib.chdir(cwd or os.getcwd()):
+        ran = CliRunner(catch_exceptions=False).invoke(
+            command, arguments, stdin, nothing | given, prog_name="openfero"
+        )
+    return Ran(arguments, ran.exit_code, ran.stdout, ran.stderr)
+
+
+def program(*words: object, stdin: str = "") -> Ran:
+    """Run it as a process of its own, as `openfero` does."""
     return subprocess.run(
         [PROGRAM, *map(str, words)],
         input=stdin,
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **environ},
+        env={"PATH": os.environ["PATH"], "HOME": "/nowhere"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,11 +1,10 @@
-"""The command `openfero`: which commands there are, and how a failure ends."""
+"""The command `openfero`: which commands there are."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from function.tools.findings import Unusable
 from function.tools.lint_command import lint
 from function.tools.local_command import local
 from function.tools.new_command import new
@@ -32,10 +31,6 @@ for command in (new, lint, simulate, local):
 
 
 def main() -> None:
-    """Run what the command line says; what cannot be meant ends with 2 and a line that says why."""
+    """Run what the command line says."""
     name = "kubectl openfero" if Path(sys.argv[0]).name == PLUGIN else "openfero"
-    try:
-        openfero.main(prog_name=name)
-    except Unusable as exc:
-        click.echo(f"Error: {exc}", err=True)
-        sys.exit(2)
+    openfero.main(prog_name=name)
