@@ -29,12 +29,12 @@ def openfero(*words: object, stdin: str = "", cwd: Path | None = None, **environ
     return Ran(arguments, ran.exit_code, ran.stdout, ran.stderr)
 
 
-def program(*words: object, stdin: str = "") -> Ran:
-    """Run it as a process of its own, as `openfero` does."""
+def in_a_shell(line: str, cwd: Path) -> Ran:
+    """Run a line of shell, in which `openfero` is the process that people start."""
     return subprocess.run(
-        [PROGRAM, *map(str, words)],
-        input=stdin,
-        env={"PATH": os.environ["PATH"], "HOME": "/nowhere"},
+        ["sh", "-c", line],
+        env={"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "HOME": "/nowhere"},
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=60,

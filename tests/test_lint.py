@@ -68,15 +68,74 @@ def test_a_folder_is_read_with_all_below_whatever_else_is_in_it(tmp_path: Path) 
     assert files(result) == [str(tmp_path / "b.yaml"), str(tmp_path / "below" / "a.yml")]
 
 
-def test_what_is_no_yaml_is_an_error_wherever_it_is(tmp_path: Path) -> None:
+def of_folder(folder: Path, content: bytes) -> tuple[int, list[str]]:
+    """Put a file beside a definition with a fault; return the exit code, and what is said of it."""
+    (folder / "a.yaml").write_text(WARNED)
+    (folder / "b.yaml").write_bytes(content)
+    result = lint(folder)
+    assert f"{folder}/a.yaml:10: warning: " in result.stdout
+    lines = result.stdout.splitlines()
+    return result.exit_code, [each for each in lines if each.startswith(f"{folder}/b.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"one: [\n", "this is no YAML"),
+        (b"\xff\xfe", "it is not UTF-8"),
+        (b"a: b\n" * 3_000_000, "it is larger than 10485760 bytes"),
+    ],
+)
+def test_a_file_of_a_folder_that_cannot_be_read_hides_nothing(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    code, [line] = of_folder(tmp_path, content)
+
+    assert code == 0
+    assert line.startswith(f"{tmp_path}/b.yaml:1: warning: {problem}")
+    assert line.endswith("[not-checked]")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name: openfero-a-firing\none: [\n",
+        b"\xff openfero",
+        a_definition().encode("utf-16"),
+        b"# openfero\n" + b"a: b\n" * 3_000_000,
+    ],
+)
+def test_it_is_an_error_if_it_speaks_of_openfero(tmp_path: Path, content: bytes) -> None:
+    code, [line] = of_folder(tmp_path, content)
+
+    assert code == 1
+    assert ": error: " in line
+    assert line.endswith("[yaml]")
+
+
+def test_a_file_that_is_named_must_be_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("one: [\n")
+
+    assert lint(path).stdout.startswith(f"{path}:1: error: this is no YAML")
+
+
+def test_a_folder_with_nothing_but_what_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("one: [\n")
+
+    assert_unusable(lint(tmp_path), f"{tmp_path}/a.yaml:1: this is no YAML")
+
+
+def test_folders_that_are_hidden_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(a_definition())
-    (tmp_path / "b.yaml").write_text("one: [\n")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "b.yaml").write_text("openfero: [\n")
 
-    result = lint(tmp_path)
+    assert lint(tmp_path).stderr == "0 errors, 0 warnings in 1 definition\n"
 
-    assert result.exit_code == 1
-    assert f"{tmp_path}/b.yaml:2: error: " in result.stdout
-    assert "[yaml]" in result.stdout
+
+def test_a_file_without_end_is_not_read_to_it() -> None:
+    assert_unusable(lint("/dev/zero"), "cannot read /dev/zero: it is larger than")
 
 
 def test_standard_input_is_called_by_its_hyphen() -> None:
@@ -180,17 +239,131 @@ def test_a_config_map_with_a_word_of_ours_is_a_definition(metadata: str) -> None
 
 
 def test_a_config_map_with_a_job_in_it_is_a_definition() -> None:
+    manifest = '{"apiVersion": "batch/v1", "kind":"Job"}\n'
+
     assert found(a_definition("poddown-firing")) == ["4 name"]
-    assert found(a_definition("poddown-firing", manifest='{"a": 1, "kind":"Job"}\n'))[0] == "4 name"
+    assert found(a_definition("poddown-firing", manifest=manifest)) == ["4 name"]
 
 
-@pytest.mark.parametrize("content", ["CronJob", "JobList", "not a kind: Job"])
+def test_of_a_job_that_may_be_somebody_elses_only_the_name_is_told() -> None:
+    manifest = JOB.replace("Never", "Always").replace("kind: Job\n", "kind: Job\nkind: Job\n")
+
+    assert found(a_definition("poddown-firing", manifest=manifest)) == ["4 name"]
+
+
+HERE_DOCUMENT = """\
+kubectl create -f - <<EOF
+apiVersion: batch/v1
+kind: Job
+EOF
+"""
+OF_ARGO = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+spec:
+  manifest: |
+    apiVersion: batch/v1
+    kind: Job
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "kind: CronJob\n",
+        "kind: JobList\n",
+        "not a kind: Job\n",
+        "kind: Job\n",
+        HERE_DOCUMENT,
+        OF_ARGO,
+        "apiVersion: batch/v1\nkind: Job\nspec: [\n",
+    ],
+)
 def test_a_config_map_of_somebody_else_is_none(content: str) -> None:
     with pytest.raises(Unusable):
-        check(a_definition("settings", manifest=f"kind: {content}\n"))
+        check(a_definition("settings", manifest=content))
+
+
+@pytest.mark.parametrize("name", ["openfero-scripts", "openfero-dns-resolver"])
+def test_a_config_map_of_ours_with_scripts_is_none_either(name: str) -> None:
+    with pytest.raises(Unusable):
+        check(a_definition(name, manifest=HERE_DOCUMENT))
+
+
+def test_a_script_beside_the_manifest_may_hold_a_job() -> None:
+    volumes = "      volumes: [{name: own, configMap: {name: openfero-poddown-firing}}]\n"
+    more = "  repair.sh: |\n" + "".join(f"    {each}\n" for each in HERE_DOCUMENT.splitlines())
+
+    assert found(a_definition(manifest=JOB + volumes, more=more)) == []
+
+
+def test_what_an_earlier_openfero_found_is_a_definition() -> None:
+    manifest = JOB.replace("Never", "Always")
+    text = a_definition("poddown-firing", "labels: {app: openfero}\n", manifest)
+
+    assert found(text) == ["4 name", "16 refused"]
+
+
+def test_a_manifest_of_ours_that_cannot_be_read_is_told() -> None:
+    assert "yaml" in found(a_definition("openfero-poddown", manifest="kind: Job\nspec: [\n"))[1]
+
+
+# The namespace.
+
+
+def in_namespaces(*namespaces: str) -> str:
+    return "---\n".join(
+        a_definition().replace("  namespace: openfero-jobs\n", each) for each in namespaces
+    )
+
+
+def test_a_definition_for_another_namespace_than_the_one_that_is_typed_is_an_error() -> None:
+    assert lint("-", given=a_definition()).exit_code == 0
+    assert lint("-n", "openfero-jobs", "-", given=a_definition()).exit_code == 0
+
+    result = lint("-n", "elsewhere", "-", given=a_definition())
+
+    assert result.stdout == (
+        "-:5: error: metadata.namespace is openfero-jobs, but definitions are looked for in "
+        "elsewhere [namespace]\n"
+    )
+
+
+def test_a_definition_without_a_namespace_is_in_the_one_that_is_typed() -> None:
+    text = in_namespaces("", "  namespace: openfero\n")
+
+    assert lint("-", given=text).exit_code == 0
+    assert "[collision]" in lint("-n", "openfero", "-", given=text).stdout
+
+
+def test_a_manifest_for_another_namespace_than_that_is_an_error() -> None:
+    manifest = JOB.replace("kind: Job\n", "kind: Job\nmetadata: {namespace: other}\n")
+    text = a_definition(manifest=manifest).replace("  namespace: openfero-jobs\n", "")
+
+    assert "[namespace]" in lint("-n", "openfero", "-", given=text).stdout
+
+
+def test_what_no_namespace_can_be_called_is_a_usage_error() -> None:
+    result = lint("-n", "Not_One", "-", given=a_definition())
+
+    assert result.exit_code == 2
+    assert "is not the name of a namespace" in result.stderr
 
 
 # Where a finding is.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: ConfigMap\na: [\n",
+        a_definition(manifest="kind: Job\nspec: [\n"),
+        "kind: ConfigMap\napiVersion: v1\nmetadata: {name: openfero-a-firing}\ndata:\n  a: |\n",
+    ],
+)
+def test_no_line_is_beyond_the_end_of_its_file(text: str) -> None:
+    for each in check(text).findings:
+        assert 1 <= each.place.line <= text.count("\n")
 
 
 def with_a_fault(header: str, manifest: str) -> str:
@@ -419,7 +592,7 @@ def test_a_cluster_is_read_page_by_page(
 def test_a_namespace_without_definitions_says_so(kubeconfig: Path) -> None:
     result = lint("--cluster", "-n", "elsewhere", KUBECONFIG=str(kubeconfig))
 
-    assert_unusable(result, "there is no definition")
+    assert_unusable(result, "there is no definition in the namespace elsewhere of ")
 
 
 def test_without_a_kubeconfig_it_says_what_to_do(tmp_path: Path) -> None:

@@ -322,6 +322,35 @@ def test_a_variable_that_is_defined_twice_is_remarked_upon_at_its_own_index() ->
     ]
 
 
+def test_a_copy_of_a_job_of_ours_is_told_where_it_says_so() -> None:
+    said_so = "metadata:\n  labels:\n    a: b\n    openfero.io/episode: x\n"
+
+    assert ("copied-job", 6) in [
+        (code, line)
+        for line, code in lines(f"apiVersion: batch/v1\nkind: Job\n{said_so}spec: {{}}\n")
+    ]
+
+
+def test_a_value_that_two_rules_refuse_is_told_once_with_what_is_allowed() -> None:
+    assert said(a_manifest({"restartPolicy": "never"})) == [
+        (
+            "refused",
+            'spec.template.spec.restartPolicy: Unsupported value: "never": supported values: '
+            '"OnFailure", "Never"',
+        )
+    ]
+
+
+@pytest.mark.parametrize("value", ["64MB", "1 core", "half"])
+def test_a_quantity_that_cannot_be_read_is_told_with_one_that_can(value: str) -> None:
+    resources = {"limits": {"memory": value}}
+
+    [(code, message)] = said(a_manifest({"containers": [a_container(resources=resources)]}))
+
+    assert code == "wrong-type"
+    assert message.endswith(f"; found {value!r}, write such as 64Mi or 500m")
+
+
 def test_each_finding_stands_at_its_own_line() -> None:
     assert lines(
         """\
@@ -333,7 +362,7 @@ metadata:
     bad: "not a value"
     app.kubernetes.io/managed-by: helm
   annotations:
-    openfero.io/cooldown: 1h
+    openfero.io/team: storage
 spec:
   ttlSecondsAfterFinished: 60
   backoffLimit: "1"

@@ -122,6 +122,64 @@ def test_a_guard_rail_among_the_labels_is_told_where_it_belongs() -> None:
     assert told(text) == "openfero.io/cooldown is a label here: it must be an annotation"
 
 
+@pytest.mark.parametrize("metadata", ["metadata:\n  {}", "  template:\n    metadata:\n      {}"])
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("openfero.io/mode", "annotations"),
+        ("openfero.io/alertname", "annotations"),
+        ("openfero/job-disabled", "labels"),
+    ],
+)
+def test_a_guard_rail_in_the_job_is_told_where_it_belongs(
+    metadata: str, kind: str, name: str, where: str
+) -> None:
+    block = metadata.format(f"{kind}: {{{name}: 'true'}}") + "\n"
+    before = "spec:\n  back" if metadata.startswith("m") else "  template:\n"
+    after = before if metadata.startswith("m") else ""
+    text = a_definition(manifest=JOB.replace(before, block + after))
+
+    assert [each.split()[1] for each in found(text)] == ["unknown-annotation"]
+    assert told(text) == (
+        f"{name} does nothing in the job: it belongs in the {where} of the ConfigMap"
+    )
+
+
+# Jobs that never run.
+
+
+@pytest.mark.parametrize(
+    "field", ["suspend: true", "parallelism: 0", "completions: 0", "activeDeadlineSeconds: 0"]
+)
+def test_a_job_that_never_does_anything_is_told_so(field: str) -> None:
+    deadline = "  activeDeadlineSeconds: 600\n"
+    also = "" if field.startswith("active") else deadline
+    manifest = JOB.replace(deadline, f"  {field}\n{also}")
+
+    assert found(a_definition(manifest=manifest)) == ["12 never-runs"]
+
+
+@pytest.mark.parametrize("rails", [{"mode": "approve"}, {"max_runs": "3/1h"}])
+def test_a_job_that_waits_for_a_person_may_be_suspended(rails: dict[str, str]) -> None:
+    manifest = JOB.replace("  backoffLimit: 1\n", "  suspend: true\n")
+
+    assert found(a_definition(metadata=annotated(**rails), manifest=manifest)) == []
+
+
+@pytest.mark.parametrize("field", ["suspend: false", "parallelism: 1", "parallelism: false"])
+def test_a_job_that_runs_is_not_told(field: str) -> None:
+    manifest = JOB.replace("  backoffLimit: 1\n", f"  {field}\n")
+
+    assert not any("never-runs" in each for each in found(a_definition(manifest=manifest)))
+
+
+def test_a_job_that_kueue_starts_may_be_suspended() -> None:
+    labels = "metadata:\n  labels: {kueue.x-k8s.io/queue-name: repairs}\nspec:\n  suspend: true\n"
+
+    assert found(a_definition(manifest=JOB.replace("spec:\n  back", f"{labels}  back"))) == []
+
+
 # Contradictions.
 
 

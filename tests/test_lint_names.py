@@ -1,9 +1,16 @@
 """Which alert finds a definition: names, keys, collisions, and the ConfigMap's own rules."""
 
+import re
+
 import pytest
 from linting import JOB, a_definition, annotated, check, found, told
 
+from function.alerts import STATUSES
 from function.definitions import FALLBACK_KEY
+from function.tools.documents import Text
+from function.tools.lint.check import check_texts
+from function.tools.lint.config_map import NAMESPACE
+from function.tools.new import new_definition
 
 # Names.
 
@@ -45,6 +52,9 @@ def test_a_name_that_no_alert_looks_for_is_told_with_the_one_that_is_meant(
         ("openfero-firing-firing", "firing"),
         ("openfero-" + "a" * 235 + "-firing", "A" * 235),
         ("openfero-anything-firing", FALLBACK_KEY),
+        ("openfero-resolverdown-firing", "ResolverDown"),
+        ("openfero-resolved-firing", "resolved"),
+        ("openfero-firing-resolved", "firing"),
     ],
 )
 def test_a_name_and_a_key_that_fit_are_right(name: str, key: str) -> None:
@@ -53,6 +63,18 @@ def test_a_name_and_a_key_that_fit_are_right(name: str, key: str) -> None:
 
 def test_a_definition_without_a_name_is_told_so() -> None:
     assert found(a_definition().replace("  name: openfero-poddown-firing\n", "")) == ["3 name"]
+
+
+@pytest.mark.parametrize(
+    "alertname", ["ResolverDown", "DNSResolveErrors", "resolved-firing", "Resolve", "firing"]
+)
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_openfero_new_writes_for_any_name_is_right(alertname: str, status: str) -> None:
+    assert check_texts(_documents(new_definition(alertname, status, NAMESPACE))).findings == ()
+
+
+def _documents(content: str) -> list[Text]:
+    return [Text("-", text) for text in re.split(r"^---\n", content, flags=re.MULTILINE)]
 
 
 # Keys.
@@ -239,7 +261,7 @@ def test_a_switch_among_the_annotations_is_an_error() -> None:
         ("labels:\n  a: b\n  team: a team\n", 8, 'Invalid value: "a team"'),
         ("labels:\n  a: b\n  my team: b\n", 8, 'Invalid value: "my team"'),
         ("annotations:\n  a: b\n  a/b/c: b\n", 8, 'Invalid value: "a/b/c"'),
-        ("label:\n  a: b\n", 6, 'unknown field "metadata.label"'),
+        ("label:\n  a: b\n", 6, "metadata.label is no field; did you mean metadata.labels?"),
         ("labels: [a]\n", 6, "cannot unmarshal array"),
     ],
 )

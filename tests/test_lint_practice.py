@@ -8,6 +8,7 @@ from make import a_container, a_manifest
 
 from function.tools.documents import Text
 from function.tools.lint import practice
+from function.tools.lint.images import why_no_image
 from function.tools.lint.written import Written
 
 BOUNDED = {"resources": {"limits": {"memory": "32Mi"}}}
@@ -62,6 +63,42 @@ def test_an_image_without_a_version_is_another_one_tomorrow(image: str) -> None:
     ],
 )
 def test_a_version_or_a_digest_is_enough(image: Any) -> None:
+    assert of_container(image=image) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("BusyBox:1.37.0", "the name of a repository has no capitals"),
+        ("ghcr.io/Team/repair:1", "the name of a repository has no capitals"),
+        ("busybox:", "nothing stands after its colon"),
+        ("registry.example:5000/repair:", "nothing stands after its colon"),
+        ("busybox :1", "there is a space in it"),
+        (" busybox:1", "the API server refuses a pod with spaces around it"),
+        ("busybox:1\n", "the API server refuses a pod with spaces around it"),
+        ("https://ghcr.io/a/b:1", "it is not written as HOST/NAME:TAG or @DIGEST"),
+        ("busybox@sha256:12", "it is not written as HOST/NAME:TAG or @DIGEST"),
+        ("${IMAGE}", "it is not written as HOST/NAME:TAG or @DIGEST"),
+    ],
+)
+def test_an_image_that_no_registry_can_have_is_told(image: str, why: str) -> None:
+    assert of_container(image=image)[0] == "bad-image"
+    assert why_no_image(image) == why
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "busybox:1",
+        "library/busybox:1",
+        "Registry.Example:5000/a/b__c/d--e.f:V1.0_x-y",
+        "[2001:db8::1]:5000/a:1",
+        "localhost/a:1",
+        "a/b:1@sha256:" + "0" * 64,
+        "a@sha512:" + "0" * 128,
+    ],
+)
+def test_an_image_that_a_registry_can_have_is_not(image: str) -> None:
     assert of_container(image=image) == []
 
 

@@ -1,5 +1,6 @@
 """Where the alert's text would be code or fall apart, where nothing is rendered; and nowhere else."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,16 @@ def unquoted(script: str) -> list[str]:
         ["python3.13", "-Ic", "print('$(OPENFERO_POD)')"],
         ["perl", "-ne", "print '$(OPENFERO_POD)'"],
         ["node", "--eval", "console.log('$(OPENFERO_POD)')"],
+        ["node", "--eval=console.log('$(OPENFERO_POD)')"],
+        ["pwsh", "-Command", "Write-Output $(OPENFERO_POD)"],
+        ["pwsh", "-NoProfile", "-ExecutionPolicy", "Bypass", "-c", "echo", "$(OPENFERO_POD)"],
+        ["ssh", "-i", "/key", "node", "sudo reboot $(OPENFERO_POD)"],
+        ["ssh", "node", "sudo", "reboot", "$(OPENFERO_POD)"],
+        ["env", "-S", "echo $(OPENFERO_POD)"],
+        ["/usr/bin/env", "-S", "bash -c", "echo $(OPENFERO_POD)"],
+        ["su", "nobody", "-c", "echo $(OPENFERO_POD)"],
+        ["psql", "-h", "db", "-c", "select '$(OPENFERO_POD)'"],
+        ["/entrypoint.sh", "sh", "-c", "echo $(OPENFERO_POD)"],
     ],
 )
 def test_what_kubernetes_puts_into_code_is_an_injection(command: list[str]) -> None:
@@ -62,6 +73,12 @@ def test_what_kubernetes_puts_into_code_is_an_injection(command: list[str]) -> N
         ["sh", "-c", 'kubectl delete pod -- "$1"', "sh", "$(OPENFERO_POD)"],
         ["sh", "/scripts/repair.sh", "$(OPENFERO_POD)"],
         ["python3", "repair.py", "-c", "$(OPENFERO_POD)"],
+        ["bash", "script.sh", "-c", "$(OPENFERO_POD)"],
+        ["pwsh", "-File", "repair.ps1", "$(OPENFERO_POD)"],
+        ["ssh", "-p", "22", "$(OPENFERO_NODE)", "uptime"],
+        ["psql", "-v", "pod=$(OPENFERO_POD)", "-f", "repair.sql"],
+        ["kubectl", "logs", "deploy/psql", "-c", "$(OPENFERO_CONTAINER)"],
+        ["env", "POD=$(OPENFERO_POD)", "/repair"],
         ["python3", "-c", "import sys; print(sys.argv)", "$(OPENFERO_POD)"],
         # Kubernetes' own escape, and what it leaves alone.
         ["sh", "-c", "echo $$(OPENFERO_POD)"],
@@ -79,6 +96,44 @@ def test_an_argument_that_is_no_code_may_be_expanded(command: list[Any]) -> None
 
 def test_the_script_may_stand_in_args() -> None:
     assert running("sh", "-c", args=["echo $(OPENFERO_POD)"]) == ["shell-expansion"]
+
+
+def test_of_an_image_that_is_a_shell_the_script_stands_in_args_alone() -> None:
+    def given(*args: str) -> list[str]:
+        container = a_container(args=list(args))
+        container.pop("command", None)
+        return said(a_manifest({"containers": [container]}))
+
+    assert given("-c", "echo $(OPENFERO_POD)") == ["shell-expansion"]
+    assert given("-euc", "echo $(OPENFERO_POD)") == ["shell-expansion"]
+    assert given("-c", "$(OPENFERO_CONTAINER)") == []
+    assert given("-c", "$OPENFERO_CONTAINER") == []
+    assert given("logs", "-c", "$(OPENFERO_CONTAINER)") == []
+
+
+@pytest.mark.parametrize(
+    "word", ["$OPENFERO_POD", "${OPENFERO_POD}", "pod/$OPENFERO_POD", "--pod=${OPENFERO_POD}"]
+)
+def test_a_variable_where_no_shell_runs_is_expanded_by_nobody(word: str) -> None:
+    assert running("kubectl", "delete", "pod", word) == ["not-expanded"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["kubectl", "delete", "pod", "$(OPENFERO_POD)"],
+        ["kubectl", "delete", "pod", "$OPENFERO_POD is a text"],
+        ["kubectl", "delete", "pod", "${OPENFERO_POD", "$OPENFERO_", "$OTHER"],
+        ["sh", "-c", 'kubectl delete pod -- "$1"', "sh", "$OPENFERO_POD"],
+        ["kubectl", "exec", "x", "--", "sh", "-c", 'echo "$OPENFERO_POD"'],
+        ["envsubst", "$OPENFERO_POD"],
+        ["env", "-S", "repair ${OPENFERO_POD}"],
+        ["/entrypoint.sh", "$OPENFERO_POD"],
+        ["python3", "repair.py", "$OPENFERO_POD"],
+    ],
+)
+def test_what_may_be_expanded_after_all_is_left_alone(command: list[str]) -> None:
+    assert running(*command) == []
 
 
 def test_a_variable_that_takes_from_ours_is_no_better() -> None:
@@ -140,10 +195,16 @@ def test_the_file_as_a_variable_is_the_alerts_text() -> None:
         "f() { echo $OPENFERO_POD; }",
         "( echo $OPENFERO_POD )",
         "! grep $OPENFERO_POD file",
+        "f () { echo $OPENFERO_POD; }",
+        "function f { echo $OPENFERO_POD; }",
+        "f() { local p=x; echo $OPENFERO_POD; }",
+        "bash script.sh -c $OPENFERO_POD",
+        # A text as it came, whatever it looks like.
+        "echo $OPENFERO_ALERT_STARTS_AT",
     ],
 )
 def test_a_variable_outside_of_quotes_is_found(script: str) -> None:
-    assert unquoted(script) == ["OPENFERO_POD"]
+    assert unquoted(script) == [re.search(r"OPENFERO_[A-Z_]+", script)[0]]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +239,21 @@ def test_a_variable_outside_of_quotes_is_found(script: str) -> None:
         'grep x <<< $OPENFERO_POD',
         'sh -c \'echo "$1"\' sh "$OPENFERO_POD"',
         "eval 'echo \"$OPENFERO_POD\"'",
+        "ok() { [[ $OPENFERO_POD == web-* ]]; }",
+        "ok () { [[ $OPENFERO_POD == web-* ]]; }",
+        "function ok { [[ $OPENFERO_POD == web-* ]]; }",
+        "log() { local p=$OPENFERO_POD; }",
+        'bash script.sh -c "$OPENFERO_POD"',
+        'bash script.sh <<EOF\n"$OPENFERO_POD"\nEOF\n',
+        'bash /repair.sh 2>&1 -c "$OPENFERO_POD"',
+        'python3 repair.py -c "$OPENFERO_POD"',
+        "python3 -c 'import os; print(os.environ[\"OPENFERO_POD\"])'",
+        'psql -v pod="$OPENFERO_POD" -f repair.sql',
+        'ssh "$OPENFERO_NODE" uptime',
+        'ssh -i "$OPENFERO_KEY" node uptime',
+        'kubectl logs deploy/psql -c "$OPENFERO_CONTAINER"',
+        'printf "%s" sh -c "$OPENFERO_POD"',
+        'command -v psql; echo "$OPENFERO_POD"',
     ],
 )  # fmt: skip
 def test_a_variable_that_stays_one_word_is_not(script: str) -> None:
@@ -192,6 +268,17 @@ def test_a_variable_that_stays_one_word_is_not(script: str) -> None:
         'kubectl exec x -- /bin/sh -ec "echo $OPENFERO_POD"',
         'su nobody -c "echo $OPENFERO_POD"',
         "bash <<EOF\necho $OPENFERO_POD\nEOF\n",
+        "bash 2> log <<EOF\necho $OPENFERO_POD\nEOF\n",
+        'bad() { eval "$OPENFERO_POD"; }',
+        "python3 -c \"print('$OPENFERO_POD')\"",
+        "python3 - <<EOF\nprint('$OPENFERO_POD')\nEOF\n",
+        "psql -h db -c \"select '$OPENFERO_POD'\"",
+        "psql --command=\"select '$OPENFERO_POD'\"",
+        "psql <<EOF\nselect '$OPENFERO_POD'\nEOF\n",
+        'ssh -i key node "reboot $OPENFERO_POD"',
+        "ssh node reboot $OPENFERO_POD",
+        "ssh node <<EOF\nreboot $OPENFERO_POD\nEOF\n",
+        'pwsh -Command "Write-Output $OPENFERO_POD"',
     ],
 )
 def test_quotes_do_not_help_where_a_text_is_read_as_code_once_more(script: str) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import own_cluster
 import pytest
 import yaml
-from conftest import Define, write_kubeconfig
+from conftest import NAMESPACE, Define, write_kubeconfig
 from function_process import FunctionProcess, free_port
 from kube import Kube
 from make import a_config_map, a_container, a_manifest, rails
@@ -34,9 +34,9 @@ HUSH = "c2VjcmV0LXRoYXQtbm9ib2R5LXNob3VsZC1zZWU="
 
 
 @pytest.fixture
-def cluster(proxy_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> PersonsCluster:
+def cluster(proxy_kubeconfig: Path, kube: Kube, monkeypatch: pytest.MonkeyPatch) -> PersonsCluster:
     monkeypatch.setenv("KUBECONFIG", str(proxy_kubeconfig))
-    return connect()
+    return connect(kube.namespace)
 
 
 @pytest.fixture
@@ -465,31 +465,25 @@ def test_nothing_of_a_secret_is_told(cluster: PersonsCluster, proxy: FaultProxy)
 # Which cluster.
 
 
-def test_the_cluster_is_that_of_kubeconfig_and_the_namespace_its_contexts(
-    cluster: PersonsCluster, kube: Kube, proxy: FaultProxy
-) -> None:
-    assert (cluster.host, cluster.namespace) == (proxy.url, kube.namespace)
-
-
-def test_a_namespace_that_is_given_is_taken_instead(
-    proxy_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_cluster_is_that_of_kubeconfig_and_the_namespace_the_given_one(
+    proxy_kubeconfig: Path, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(proxy_kubeconfig))
 
-    assert connect("elsewhere").namespace == "elsewhere"
+    cluster = connect("elsewhere")
+
+    assert (cluster.host, cluster.namespace) == (proxy.url, "elsewhere")
 
 
 def test_without_kubeconfig_it_is_kubectls_own_file(
     proxy: FaultProxy, kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".kube").mkdir()
-    write_kubeconfig(tmp_path / ".kube" / "config", proxy.url, kube.token, "mine")
+    write_kubeconfig(tmp_path / ".kube" / "config", proxy.url, kube.token)
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    found = connect()
-
-    assert (found.host, found.namespace) == (proxy.url, "mine")
+    assert connect(NAMESPACE).host == proxy.url
 
 
 def test_without_either_it_is_said_what_to_do(
@@ -499,7 +493,7 @@ def test_without_either_it_is_said_what_to_do(
     monkeypatch.setenv("HOME", str(tmp_path))
 
     with pytest.raises(Unusable, match=r"no cluster: set KUBECONFIG, or write .*/\.kube/config"):
-        connect()
+        connect(NAMESPACE)
 
 
 def test_a_kubeconfig_that_cannot_be_read_is_named(
@@ -510,12 +504,7 @@ def test_a_kubeconfig_that_cannot_be_read_is_named(
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / name))
 
         with pytest.raises(Unusable, match=f"cannot use the kubeconfig .*/{name}: "):
-            connect()
-
-
-def test_a_namespace_that_cannot_be_is_refused() -> None:
-    with pytest.raises(Unusable, match=r"'\.\./a' is not the name of a namespace"):
-        connect("../a")
+            connect(NAMESPACE)
 
 
 def test_an_api_server_that_is_out_of_reach_is_named(
@@ -526,7 +515,7 @@ def test_an_api_server_that_is_out_of_reach_is_named(
     monkeypatch.setattr("function.tools.clusters.SECONDS", 1.0)
 
     with pytest.raises(Unusable, match=f"{url}, of .*/kubeconfig: the API server is out of reach"):
-        connect()
+        connect(NAMESPACE)
 
 
 @pytest.mark.parametrize(
@@ -546,7 +535,7 @@ def test_what_is_no_api_server_for_who_asks_is_named(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(proxy_kubeconfig))
     with proxy.playing(always(answer)), pytest.raises(Unusable, match=f"kubeconfig: {told}"):
-        connect()
+        connect(NAMESPACE)
 
 
 def test_who_may_not_ask_for_the_version_may_ask_for_the_rest(
@@ -555,7 +544,7 @@ def test_who_may_not_ask_for_the_version_may_ask_for_the_rest(
     monkeypatch.setenv("KUBECONFIG", str(proxy_kubeconfig))
     hidden = status(403, "Forbidden", "forbidden")
     with proxy.playing(always(hidden, lambda each: each.path == "/version")):
-        assert check(connect(), written(a_manifest())) == []
+        assert check(connect(NAMESPACE), written(a_manifest())) == []
 
 
 def test_several_kubeconfigs_are_taken_together(
@@ -564,4 +553,4 @@ def test_several_kubeconfigs_are_taken_together(
     (tmp_path / "first").write_text("{apiVersion: v1, kind: Config, current-context: test}")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'first'}:{proxy_kubeconfig}")
 
-    assert connect().host == proxy.url
+    assert connect(NAMESPACE).host == proxy.url

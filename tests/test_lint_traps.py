@@ -1,7 +1,7 @@
 """YAML that is none, that says a thing twice, or that is not what it looks like."""
 
 import pytest
-from linting import JOB, a_definition, check, found, told
+from linting import JOB, a_definition, annotated, check, found, told
 
 
 def in_env(value: str) -> str:
@@ -48,7 +48,7 @@ def test_where_it_began_is_told_by_the_line_of_the_file() -> None:
 def test_one_broken_manifest_hides_nothing_of_the_others() -> None:
     other = a_definition("openfero-PodDown-firing")
 
-    assert found(a_definition(manifest="kind: Job\nspec: [\n"), other) == ["10 yaml", "4 name"]
+    assert found(a_definition(manifest="kind: Job\nspec: [\n"), other) == ["9 yaml", "4 name"]
 
 
 def test_what_the_function_cannot_read_is_told_at_its_line() -> None:
@@ -148,17 +148,28 @@ def test_a_key_that_is_no_text_is_told_at_its_line(key: str, what: str) -> None:
         ("true", 'true is true or false to YAML: write "true"'),
         ("yes", 'yes is true or false to YAML: write "yes"'),
         ("[a]", "this is a list"),
-        ("{a: b}", "this is a mapping: put | after openfero.io/cooldown:"),
+        ("{a: b}", "this is a mapping: put | after openfero.io/alertname:"),
     ],
 )
 @pytest.mark.parametrize("kind", ["annotations", "labels"])
 def test_an_annotation_or_label_that_is_no_text_is_told_to_be_quoted(
     kind: str, value: str, words: str
 ) -> None:
-    text = a_definition(metadata=f"{kind}:\n  a: b\n  openfero.io/cooldown: {value}\n")
+    text = a_definition(metadata=f"{kind}:\n  a: b\n  openfero.io/alertname: {value}\n")
 
     assert found(text) == ["8 yaml-type"]
     assert words in told(text)
+
+
+def test_a_guard_rail_that_is_no_text_is_told_both_that_and_what_it_must_be() -> None:
+    text = a_definition(metadata=annotated(cooldown=30))
+
+    assert found(text) == ["7 yaml-type"]
+    assert told(text) == (
+        "openfero.io/cooldown must be text, and 30 is a number to YAML; as text it is wrong, too: "
+        "annotation openfero.io/cooldown must be a duration of at most 7d, such as 30m or 1h30m, "
+        "found '30'"
+    )
 
 
 def test_the_switch_without_quotes_is_told_to_be_quoted() -> None:
@@ -185,9 +196,9 @@ def test_a_manifest_without_its_bar_is_told_so() -> None:
     ],
 )
 def test_another_word_for_true_or_false_is_a_trap(value: str, message: str) -> None:
-    manifest = JOB.replace("  backoffLimit: 1\n", f"  suspend: {value}\n")
+    manifest = JOB.replace("Never\n", f"Never\n      enableServiceLinks: {value}\n")
 
-    assert found(a_definition(manifest=manifest)) == ["11 yaml-trap"]
+    assert found(a_definition(manifest=manifest)) == ["16 yaml-trap"]
     assert told(a_definition(manifest=manifest)) == message
 
 
@@ -251,10 +262,9 @@ def test_what_is_the_same_to_all_is_no_trap(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["true", "False", "null", "~"])
 def test_ordinary_words_are_no_trap(value: str) -> None:
-    assert (
-        found(a_definition(manifest=JOB.replace("  backoffLimit: 1\n", f"  suspend: {value}\n")))
-        == []
-    )
+    manifest = JOB.replace("Never\n", f"Never\n      enableServiceLinks: {value}\n")
+
+    assert found(a_definition(manifest=manifest)) == []
 
 
 def test_arguments_in_quotes_are_no_trap() -> None:

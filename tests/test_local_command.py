@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from kube import Kube
 from make import MANIFEST
-from openfero import PROGRAM, openfero
+from openfero import PROGRAM, Ran, openfero
 
+from function.local.kubeconfig import build_kubeconfig
 from function.manifests import read_yaml
 
 
@@ -34,6 +36,12 @@ def running(kubeconfig: Path, *options: object) -> Iterator[subprocess.Popen[str
 def line_of(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
+
+
+def on_a_taken_port(*options: object) -> Ran:
+    """Run it where it ends even if it finds nothing wrong with its options."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return openfero("local", "--port", taken.getsockname()[1], *options)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -58,6 +66,7 @@ def test_it_says_in_one_line_where_it_is_and_ends_quietly(
 
 def test_its_jobs_are_in_openfero_jobs_and_run_as_long_as_asked(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.touch()  # as mktemp does
     with running(kubeconfig, "--pod-seconds", "0.01") as process:
         line_of(process)
         kube = Kube(str(kubeconfig))
@@ -92,13 +101,48 @@ def test_it_speaks_tls_with_the_certificate_that_is_given(tmp_path: Path) -> Non
         assert line_of(process).startswith("listening on https://127.0.0.1:")
 
 
-def test_a_port_that_is_taken_is_2_and_told_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ran = openfero("local", "--port", port, cwd=tmp_path)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "apiVersion: v1\nkind: Config\nclusters: [{name: prod, cluster: {server: https://prod}}]\n",
+        "some other file: [",
+        "\0\xff",
+    ],
+)
+def test_what_is_not_its_own_is_not_written_over(tmp_path: Path, content: str) -> None:
+    theirs = tmp_path / "config"
+    theirs.write_text(content, "latin-1")
+
+    ran = on_a_taken_port("--kubeconfig", theirs)
 
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith(f"Error: cannot listen on port {port}: ")
+    assert ran.stderr.startswith(f"Error: {theirs} is there, and not of `openfero local`: ")
+    assert theirs.read_text("latin-1") == content
+
+
+def test_a_context_of_somebody_beside_its_own_is_not_written_over(tmp_path: Path) -> None:
+    config = build_kubeconfig("http://127.0.0.1:1", "jobs")
+    config["contexts"].append({"name": "prod", "context": {}})
+    (tmp_path / "config").write_text(json.dumps(config))
+
+    assert "not of `openfero local`" in on_a_taken_port("--kubeconfig", tmp_path / "config").stderr
+
+
+def test_its_own_file_is_written_again_even_if_kubectl_has_rewritten_it(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(yaml.safe_dump(build_kubeconfig("http://127.0.0.1:1", "jobs")))
+
+    with running(kubeconfig, "-n", "repairs") as process:
+        line_of(process)
+
+        assert '"namespace": "repairs"' in kubeconfig.read_text()
+
+
+def test_a_port_that_is_taken_is_2_and_told_in_one_line(tmp_path: Path) -> None:
+    ran = on_a_taken_port("--kubeconfig", tmp_path / "config")
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("Error: cannot listen on port ")
     assert ran.stderr.endswith("take another one: --port 0\n")
     assert ran.stderr.count("\n") == 1
 
@@ -107,7 +151,6 @@ def test_a_port_that_is_taken_is_2_and_told_in_one_line(tmp_path: Path) -> None:
     ("options", "says"),
     [
         (["--port", "65536"], "65536 is not in the range"),
-        (["--namespace", "No Name"], "'No Name' is not the name of a namespace"),
         (["--pod-seconds", "-1"], "-1.0 is not in the range"),
         (["--tls", "none", "none"], "File 'none' does not exist"),
         (["--port", "0", "--tls", "text", "text"], "the certificate or its key"),

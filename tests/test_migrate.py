@@ -1,6 +1,5 @@
 """Coming from OpenFero ≤ 0.17: the way is typed here, and every difference is held by a test."""
 
-import ast
 import os
 import re
 import shutil
@@ -84,10 +83,8 @@ HELD_BY = {
 
 @cache
 def names_of_tests() -> set[str]:
-    trees = [ast.parse(path.read_text()) for path in TESTS.rglob("test_*.py")]
-    return {
-        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-    }
+    texts = [path.read_text() for path in TESTS.rglob("test_*.py")]
+    return {name for text in texts for name in re.findall(r"^ *def (test_\w+)", text, re.MULTILINE)}
 
 
 def test_every_difference_has_its_tests() -> None:
@@ -192,6 +189,7 @@ def test_simulate_says_that_it_runs_all_the_same(types: Type) -> None:
     assert "created" in ran.stdout
     for field in ("spec.template.labels", "spec.template.spec.imagePullPolicy"):
         assert f'unknown field "{field}"' in ran.stdout
+    assert "its definition is in the namespace openfero" in " ".join(ran.stdout.split())
 
 
 def test_the_account_that_the_published_example_leaves_open_is_broken(

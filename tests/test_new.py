@@ -49,9 +49,9 @@ HOSTILE = [
 NO_KEY_OF_YAML = ["true", "Yes", "null", "1e3", "0x1F", "1_000", "12", ".5", "2026-01-01", "n"]
 
 
-def documents(alertname: str, status: str = "firing", **options: str) -> list[Document]:
+def documents(alertname: str, status: str = "firing", namespace: str = NAMESPACE) -> list[Document]:
     """Return what is written, as the function and kubectl read it."""
-    text = new_definition(alertname, status, **options)
+    text = new_definition(alertname, status, namespace)
     parts = text.split("\n---\n")
     assert len(parts) == 4, text
     return [document for part in parts for document in read_documents(Text("-", part))]
@@ -84,7 +84,7 @@ def test_whatever_the_alert_is_called_its_definition_is_for_it_and_becomes_its_j
     alert = an_alert(alertname, status=status)
     if definition_name(alert) is None:
         with pytest.raises(Unusable, match="nothing of it is left"):
-            new_definition(alertname, status)
+            new_definition(alertname, status, NAMESPACE)
         return
 
     found = config_map(alertname, status)
@@ -146,17 +146,19 @@ def test_another_alert_of_the_same_name_does_not_find_it() -> None:
 @pytest.mark.parametrize("alertname", ["🔥", "", "."])
 def test_an_alert_of_whose_name_nothing_is_left_can_have_none(alertname: str) -> None:
     with pytest.raises(Unusable, match="rename the alert in its rule"):
-        new_definition(alertname, "firing")
+        new_definition(alertname, "firing", NAMESPACE)
 
 
 def test_a_name_that_is_no_text_is_refused() -> None:
     with pytest.raises(Unusable, match="not UTF-8"):
-        new_definition("Disk\udcff", "firing")
+        new_definition("Disk\udcff", "firing", NAMESPACE)
 
 
 def test_a_namespace_that_cannot_be_is_refused() -> None:
-    with pytest.raises(Unusable, match="'Open Fero' is not the name of a namespace"):
-        new_definition("PodDown", "firing", "Open Fero")
+    ran = openfero("new", "PodDown", "-n", "Open Fero")
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "'Open Fero' is not the name of a namespace" in ran.stderr
 
 
 # What is in it.
@@ -213,7 +215,7 @@ def test_a_person_is_told_where_the_runbook_is() -> None:
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_guard_rail_is_there_to_be_switched_on(status: str) -> None:
     """All at once, as they are written: they are read, and a Job comes of them."""
-    text = new_definition("PodDown", status)
+    text = new_definition("PodDown", status, NAMESPACE)
     switched_on = text.replace("    # openfero.io/", "    openfero.io/")
     [written] = [each for each in yaml.safe_load_all(switched_on) if each["kind"] == "ConfigMap"]
     annotations = written["metadata"]["annotations"]
@@ -230,7 +232,7 @@ def test_every_guard_rail_is_there_to_be_switched_on(status: str) -> None:
 
 
 def test_what_is_commented_in_of_the_role_is_a_rule() -> None:
-    text = new_definition("PodDown", "firing")
+    text = new_definition("PodDown", "firing", NAMESPACE)
     switched_on = text.replace("\n#\n#  - api", "\n  - api").replace("\n#    ", "\n    ")
 
     [role] = [each for each in yaml.safe_load_all(switched_on) if each["kind"] == "Role"]
@@ -282,7 +284,7 @@ def kubectl(
 @pytest.mark.parametrize("alertname", ["PodDown", *HOSTILE, *NO_KEY_OF_YAML])
 @pytest.mark.parametrize("status", STATUSES)
 def test_the_api_server_takes_it(kubectl: Kubectl, alertname: str, status: str) -> None:
-    text = new_definition(alertname, status)
+    text = new_definition(alertname, status, NAMESPACE)
 
     ran = kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
@@ -292,7 +294,7 @@ def test_the_api_server_takes_it(kubectl: Kubectl, alertname: str, status: str) 
 
 @pytest.mark.parametrize("alertname", [*HOSTILE, *NO_KEY_OF_YAML])
 def test_kubectl_reads_the_name_as_it_was_meant(kubectl: Kubectl, alertname: str) -> None:
-    text = new_definition(alertname, "firing")
+    text = new_definition(alertname, "firing", NAMESPACE)
 
     definition = text.split("\n---\n")[-1]
     ran = kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=definition)
@@ -302,7 +304,7 @@ def test_kubectl_reads_the_name_as_it_was_meant(kubectl: Kubectl, alertname: str
 
 def test_its_pod_is_restricted(kubectl: Kubectl) -> None:
     built = job("PodDown")
-    kubectl("apply", "-f", "-", stdin=new_definition("PodDown", "firing"))
+    kubectl("apply", "-f", "-", stdin=new_definition("PodDown", "firing", NAMESPACE))
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -316,7 +318,7 @@ def test_its_pod_is_restricted(kubectl: Kubectl) -> None:
 
 
 def test_its_job_may_read_its_definition_as_its_script_does(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", stdin=new_definition("PodDown", "firing"))
+    kubectl("apply", "-f", "-", stdin=new_definition("PodDown", "firing", NAMESPACE))
     name = "openfero-poddown-firing"
     account = f"--as=system:serviceaccount:{NAMESPACE}:{name}"
     [container] = job("PodDown")["spec"]["template"]["spec"]["containers"]

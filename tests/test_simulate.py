@@ -25,7 +25,7 @@ from proxy import FaultProxy
 from waiting import until
 from wire import post
 
-NAMESPACE = "openfero-jobs"
+NAME = "KubeQuotaAlmostFull"
 EARLIER = "2026-11-22T00:00:00Z"
 
 
@@ -202,6 +202,15 @@ class TestTheJob:
         lines = [line.strip() for line in ran.stdout.splitlines()]
         assert lines[lines.index("- |") :][:3] == ["- |", "set -eu", "echo a"]
 
+    def test_the_table_is_on_standard_error_so_that_an_alert_without_a_job_is_heard_of(
+        self, definition: Path
+    ) -> None:
+        ran = simulate(definition, "-o", "yaml", stdin=notify(alert("resolved")))
+
+        assert ran.stdout == ""
+        assert "no-definition" in ran.stderr
+        assert ran.stderr == simulate(definition, stdin=notify(alert("resolved"))).stdout
+
     def test_several_are_several_documents(self, definition: Path) -> None:
         two = notify(alert(labels={"pod": "a"}), alert(labels={"pod": "b"}), alert("resolved"))
 
@@ -280,6 +289,31 @@ class TestOutcomes:
         assert (ran.returncode, words(ran)) == (1, ["broken"])
         assert says in outcomes(ran)[0]["message"]
 
+    @pytest.mark.parametrize(
+        ("part", "word"),
+        [
+            ({"labels": {"team": None}, "annotations": {"note": None}}, "created"),
+            ({"labels": None, "annotations": None}, "created"),
+            ({"labels": {"openfero/job-disabled": None}}, "broken"),
+            ({"annotations": {"openfero.io/subject": None}}, "broken"),
+            ({"data": {"KubeQuotaAlmostFull": None}}, "broken"),
+        ],
+    )
+    def test_a_null_is_the_empty_text_that_the_api_server_makes_of_it(
+        self, kube: Kube, tmp_path: Path, part: dict[str, Any], word: str
+    ) -> None:
+        config_map = a_config_map(**part)
+        given = write(tmp_path / "d.yaml", config_map)
+        stored = write(tmp_path / "stored.yaml", kube.create("configmaps", config_map))
+        kube.delete("configmaps", config_map["metadata"]["name"])
+
+        ran = openfero("simulate", NAME, given, "-o", "json")
+
+        assert words(ran) == [word]
+        assert openfero("simulate", NAME, stored, "-n", kube.namespace, "-o", "json").stdout == (
+            ran.stdout
+        )
+
     def test_a_definition_that_is_switched_off_says_so(self, tmp_path: Path) -> None:
         off = a_config_map(labels={"openfero/job-disabled": "true"})
 
@@ -312,6 +346,96 @@ class TestOutcomes:
 
         assert words(simulate(given, "-o", "json")) == ["broken"]
         assert words(simulate(given, "-o", "json", "-n", "shop")) == ["created"]
+        assert words(simulate(given, "-o", "json", OPENFERO_JOBS_NAMESPACE="shop")) == ["created"]
+
+
+class TestSettings:
+    """They are the function's own, and an option has the last word."""
+
+    @pytest.mark.parametrize("word", ["Audit", "AUDIT"])
+    def test_the_mode_is_read_as_the_function_reads_it(self, definition: Path, word: str) -> None:
+        ran = simulate(definition, "-o", "json", OPENFERO_MODE=word)
+        overridden = simulate(definition, "-o", "json", "--mode", "Run", OPENFERO_MODE=word)
+
+        assert words(ran) == ["would-create"]
+        assert words(overridden) == ["created"]
+
+    def test_strict_can_be_taken_back(self, tmp_path: Path) -> None:
+        manifest = a_manifest({"imagePullPolicy": "Always"})
+        given = write(tmp_path / "d.yaml", a_config_map({"job.yaml": json.dumps(manifest)}))
+
+        assert words(simulate(given, "-o", "json", OPENFERO_STRICT="TRUE")) == ["broken"]
+        taken_back = simulate(given, "-o", "json", "--no-strict", OPENFERO_STRICT="true")
+        assert words(taken_back) == ["created"]
+
+    @pytest.mark.parametrize(
+        ("setting", "says"),
+        [
+            ({"OPENFERO_MODE": "walk"}, "OPENFERO_MODE is 'walk': must be one of run, "),
+            ({"OPENFERO_STRICT": "1"}, "OPENFERO_STRICT is '1': must be true or false"),
+            ({"OPENFERO_MODUS": "run"}, "OPENFERO_MODUS is no setting; there are "),
+        ],
+    )
+    def test_what_the_function_would_not_start_with_is_2_in_its_words(
+        self, definition: Path, setting: dict[str, str], says: str
+    ) -> None:
+        ran = simulate(definition, **setting)
+
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr.startswith(f"Error: {says}")
+
+
+class TestNamespaces:
+    def test_the_definition_of_the_namespace_comes_before_one_of_another(
+        self, tmp_path: Path
+    ) -> None:
+        elsewhere = a_config_map({"job.yaml": "a: ["})
+        elsewhere["metadata"]["namespace"] = "elsewhere"
+        given = write(tmp_path / "d.yaml", elsewhere, a_config_map())
+
+        [outcome] = outcomes(simulate(given, "-o", "json"))
+
+        assert (outcome["outcome"], outcome["message"]) == ("created", "")
+
+    def test_one_of_another_is_taken_as_if_it_were_moved_and_the_reason_says_so(
+        self, tmp_path: Path
+    ) -> None:
+        elsewhere = a_config_map()
+        elsewhere["metadata"]["namespace"] = "elsewhere"
+        given = write(tmp_path / "d.yaml", elsewhere)
+
+        [outcome] = outcomes(simulate(given, "-o", "json"))
+        [at_home] = outcomes(simulate(given, "-o", "json", "-n", "elsewhere"))
+
+        told = "is in the namespace elsewhere; the function looks only in openfero-jobs"
+        assert outcome["outcome"] == "created"
+        assert told in outcome["message"]
+        assert at_home["message"] == ""
+
+    def test_of_two_others_none_is_taken(self, tmp_path: Path) -> None:
+        others = [a_config_map(), a_config_map()]
+        for config_map, namespace in zip(others, "ab", strict=True):
+            config_map["metadata"]["namespace"] = namespace
+
+        ran = simulate(write(tmp_path / "d.yaml", *others))
+
+        assert ran.returncode == 2
+        assert "leave one out" in ran.stderr
+
+    def test_other_config_maps_may_have_one_name_in_every_namespace(self, tmp_path: Path) -> None:
+        others = [a_config_map(name="kube-root-ca.crt") for _ in range(2)]
+
+        ran = simulate(write(tmp_path / "d.yaml", a_config_map(), *others), "-o", "json")
+
+        assert words(ran) == ["created"]
+
+    def test_a_job_of_the_past_of_another_does_not_count(self, definition: Path) -> None:
+        past = past_of(definition, HOUR)
+        listed = yaml.safe_load(past.read_text())
+        listed["items"][0]["metadata"]["namespace"] = "elsewhere"
+        write(past, listed)
+
+        assert words(simulate(definition, "--past", past, "-o", "json")) == ["created"]
 
 
 class TestGuardRails:
@@ -483,6 +607,25 @@ class TestAnAlertByItsName:
 
         assert "resolved" in ran.stdout
 
+    def test_a_folder_of_that_name_is_no_file(self, definition: Path, tmp_path: Path) -> None:
+        (tmp_path / NAME).mkdir()
+
+        assert "created" in openfero("simulate", NAME, definition.name, cwd=tmp_path).stdout
+
+    def test_it_may_have_a_slash_in_it(self, tmp_path: Path) -> None:
+        config_map = a_config_map({"job.yaml": MANIFEST}, name="openfero-shop-down-firing")
+        given = write(tmp_path / "d.yaml", config_map)
+
+        ran = openfero("simulate", "shop/down", given)
+
+        assert "by openfero-shop-down-firing" in ran.stdout
+
+    def test_the_other_status_of_a_definition_is_an_answer(self, definition: Path) -> None:
+        ran = openfero("simulate", NAME, definition, "--status", "resolved")
+
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert "no-definition" in ran.stdout
+
     def test_a_definition_that_cannot_be_read_is_told_as_broken(self, tmp_path: Path) -> None:
         definition = guarded(tmp_path, subject=",")
 
@@ -547,13 +690,22 @@ class TestWhatIsGiven:
             (["A", "bad.txt"], "bad.txt:1: YAML: line 2"),
             (["A", "."], "stands in d.yaml:1 and in e.yaml:1: leave one out"),
             (["-", "-"], "only one of them can be -"),
-            (["A", "d.yaml", "--past", "d.yaml"], "d.yaml:1: this is no Job of a cluster"),
-            (["A", "d.yaml", "--past", "job.yaml"], "job.yaml:1: this is no Job of a cluster"),
-            (["A", "d.yaml", "--label", "pod"], "--label pod: must be NAME=VALUE"),
-            (["A", "d.yaml", "--label", "alertname=B"], "of another label than alertname"),
+            ([NAME, "d.yaml", "--past", "d.yaml"], "d.yaml:1: this is no Job of a cluster"),
+            ([NAME, "d.yaml", "--past", "job.yaml"], "job.yaml:1: this is no Job of a cluster"),
+            ([NAME, "d.yaml", "--label", "pod"], "--label pod: must be NAME=VALUE"),
+            ([NAME, "d.yaml", "--label", "alertname=B"], "of another label than alertname"),
+            ([NAME, "d.yaml", "--label", "a=\udcff"], r"--label 'a=\udcff' is not UTF-8"),
+            (["A\udcff", "d.yaml"], r"the alert name 'A\udcff' is not UTF-8"),
+            (["a" * 300, "d.yaml"], f"nor is there a file {'a' * 300}"),
+            (["🔥", "d.yaml"], "no ConfigMap of that name, nor is there a file 🔥"),
+            (["alert.yaml", "d.yaml"], "cannot read the notification alert.yaml: No such file"),
+            (
+                ["shop/Down", "d.yaml"],
+                "has no definition: there is no ConfigMap openfero-shop-down",
+            ),
+            (["shop/Down", "d.yaml"], "nor is there a file shop/Down"),
             (["n.json", "d.yaml", "--label", "a=b"], "--label and --status are for the name"),
-            (["A", "d.yaml", "-n", "No Name"], "'No Name' is not the name of a namespace"),
-            (["A", "d.yaml", "--server"], "no cluster: set KUBECONFIG"),
+            ([NAME, "d.yaml", "--server"], "no cluster: set KUBECONFIG"),
             (["A"], "Missing argument 'DEFINITION"),
             (["A", "d.yaml", "--mode", "walk"], "'walk' is not one of"),
         ],
@@ -664,7 +816,10 @@ class TestServer:
         assert (ran.returncode, words(ran)) == (1, ["broken"])
         assert "restartPolicy" in outcomes(ran)[0]["message"]
 
-    def test_one_that_is_not_there_is_2(self, definition: Path, tmp_path: Path) -> None:
+    def test_one_that_is_not_there_is_2(
+        self, definition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("function.tools.clusters.SECONDS", 0.1)
         own = tmp_path / ".kube" / "config"
         own.parent.mkdir()
         own.write_text(

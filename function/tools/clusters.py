@@ -8,11 +8,12 @@ import os
 import time
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from function.cluster import Cluster
 from function.errors import BadSettings, Unavailable
-from function.settings import Settings, is_namespace
+from function.settings import Settings
 from function.tools.findings import Unusable
 from function.transport import Transport, configure
 
@@ -36,6 +37,19 @@ class PersonsCluster(Cluster):
         """Return the same cluster, and in it another namespace."""
         return PersonsCluster(self.transport, namespace)
 
+    def list_config_maps(self, limit: int, after: str = "") -> tuple[list[dict[str, Any]], str]:
+        """Return one page of the ConfigMaps of the namespace, and what to go on after; empty: all.
+
+        Raises Unavailable, and TooLarge for a page that has more than one answer may hold.
+        """
+        query = urlencode({"limit": limit, "continue": after})
+        path = f"/api/v1/namespaces/{quote(self.namespace)}/configmaps?{query}"
+        reply = self._ask("GET", path, soon())
+        items = reply.items("ConfigMapList")
+        if items is None:
+            raise Unavailable(reply.text)
+        return items, reply.next_page
+
     def has(self, kind: str, name: str) -> bool:
         """Say whether the namespace has that object; nothing of it is kept, which may be secret.
 
@@ -57,27 +71,30 @@ def soon() -> float:
     return time.monotonic() + SECONDS
 
 
-def connect(namespace: str = "") -> PersonsCluster:
+def connect(namespace: str) -> PersonsCluster:
     """Return the cluster of KUBECONFIG, else of ~/.kube/config, once it has answered.
 
-    Without a namespace it is that of the kubeconfig's context. Raises Unusable.
+    Raises Unusable.
     """
-    if namespace and not is_namespace(namespace):
-        raise Unusable(f"{namespace!r} is not the name of a namespace")
     kubeconfig = _kubeconfig()
     try:
-        configuration, found = configure(Settings(jobs_namespace=namespace, kubeconfig=kubeconfig))
+        configuration, _ = configure(Settings(jobs_namespace=namespace, kubeconfig=kubeconfig))
     except BadSettings as exc:
         problem = " ".join(str(exc.__cause__ or exc).split())
-        raise Unusable(f"cannot use the kubeconfig {kubeconfig}: {problem}") from exc
+        raise Unusable(
+            f"cannot use the kubeconfig {kubeconfig}: it is none, or says of no cluster how to "
+            f"reach it: {problem}"
+        ) from exc
     transport = Transport(configuration)
     _await_answer(transport, kubeconfig)
-    return PersonsCluster(transport, found)
+    return PersonsCluster(transport, namespace)
 
 
 def _kubeconfig() -> str:
-    """Return what kubectl would take: whatever is set, even if it is not there."""
+    """Return what kubectl would take; raises Unusable if there is none."""
     if named := os.environ.get("KUBECONFIG"):
+        if not any(map(os.path.exists, named.split(os.pathsep))):
+            raise Unusable(f"cannot use the kubeconfig {named}: there is no such file")
         return named
     own = Path(os.environ.get("HOME") or "/") / OWN_FILE
     if not own.is_file():

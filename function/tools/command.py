@@ -9,7 +9,7 @@ from function.tools.lint_command import lint
 from function.tools.local_command import local
 from function.tools.new_command import new
 from function.tools.simulate_command import simulate
-from function.tools.terminal import Commands
+from function.tools.terminal import Commands, check_output
 
 PLUGIN = "kubectl-openfero"
 """Under this name on the PATH, kubectl takes it for a command of its own."""
@@ -24,6 +24,7 @@ PLUGIN = "kubectl-openfero"
 @click.version_option(package_name="function", message="%(version)s")
 def openfero() -> None:
     """Write, check and try job definitions before the incident."""
+    check_output()
 
 
 for command in (new, lint, simulate, local):

@@ -3,8 +3,8 @@
 Read as kubectl does: a line that begins with `---` ends a document, a List holds others.
 """
 
+import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,12 +16,15 @@ import yaml
 from function.errors import Broken
 from function.manifests import read_yaml
 from function.tools.findings import Place, Unusable
+from function.tools.standard_input import STDIN, read_stdin
 
 Path = tuple[str | int, ...]
 """The way to a value: keys of mappings and indices of lists."""
 
 SUFFIXES = (".yaml", ".yml", ".json")
-STDIN = "-"
+
+MAX_FILE = 10 * 1024 * 1024
+"""So much of one file is read; no definition has a tenth of it."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """What the function reads with, as far as structure goes: it has the same opinion of a text."""
@@ -29,16 +32,23 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Text:
-    """YAML, and where its first line stands; `is_literal` False: every line of it stands there."""
+    """YAML, and where its first line stands; `has_lines` False: every line of it stands there."""
 
     source: str
     text: str
     first_line: int = 1
-    is_literal: bool = True
+    has_lines: bool = True
+    is_named: bool = True
+    """Its file was asked for, and is not only one of a folder."""
 
     def place(self, line: int = 1) -> Place:
-        """Return where a line of it stands, counted from 1."""
-        return Place(self.source, self.first_line + (line - 1 if self.is_literal else 0))
+        """Return where a line of it stands, counted from 1; what lies behind it, at its last."""
+        line = min(line, self._count) if self.has_lines else 1
+        return Place(self.source, self.first_line + line - 1)
+
+    @cached_property
+    def _count(self) -> int:
+        return max(1, self.text.count("\n") + (not self.text.endswith("\n")))
 
     def value(self) -> Any:
         """Return what it says; raises Broken, as the function does."""
@@ -65,8 +75,8 @@ class Text:
         """
         _, node = self.nodes.get(path, (None, None))
         content = str(node.value) if content is None and node else content or ""
-        if not node or not self.is_literal or getattr(node, "style", "") != "|":
-            return Text(self.source, content, self.at(path).line, is_literal=False)
+        if not node or not self.has_lines or getattr(node, "style", "") != "|":
+            return Text(self.source, content, self.at(path).line, has_lines=False)
         return Text(self.source, content, self.place(node.start_mark.line + 2).line)
 
 
@@ -120,18 +130,16 @@ class Document:
         return str(value)
 
 
-class Stored(Document):
-    """An object of a cluster: only the texts in it have lines."""
+@dataclass(frozen=True)
+class Unread:
+    """A file that cannot be read: why, and as much as could be."""
 
-    @classmethod
-    def read(cls, value: dict[str, Any]) -> "Stored":
-        """Return it under the name that kubectl has for it."""
-        source = f"{value['kind'].lower()}/{value['metadata']['name']}"
-        return cls(Text(source, "", is_literal=False), value)
+    source: str
+    problem: str
+    content: bytes = b""
 
-    def inner(self, *path: str | int) -> Text:
-        """Return a text within it, with lines of its own."""
-        return Text(self.text.source, self.content(path))
+    def __str__(self) -> str:
+        return f"cannot read {self.source}: {self.problem}"
 
 
 def read_texts(names: Iterable[str]) -> list[Text]:
@@ -140,34 +148,67 @@ def read_texts(names: Iterable[str]) -> list[Text]:
     What is named twice is read once. Raises Unusable for what cannot be read, and for a folder
     without any.
     """
-    files: dict[File, File] = {}
+    texts, unread = read_what_can_be(names)
+    if unread:
+        raise Unusable(str(unread[0]))
+    return texts
+
+
+def read_what_can_be(names: Iterable[str]) -> tuple[list[Text], list[Unread]]:
+    """Return YAML documents, and of folders what cannot be read; raises Unusable for the rest."""
+    unread: list[Unread] = []
+    files: dict[File, tuple[File, bool]] = {}
     for name in names:
-        for file in _files(name):
-            files.setdefault(file if name == STDIN else file.resolve(), file)
-    return [text for file in files.values() for text in _split(str(file), _content(file))]
+        is_named = name == STDIN or not File(name).is_dir()
+        for file in [File(name)] if is_named else _files(name, unread):
+            files.setdefault(file if name == STDIN else file.resolve(), (file, is_named))
+    texts: list[Text] = []
+    for file, is_named in files.values():
+        content = _content(file)
+        if isinstance(content, str):
+            texts += _split(str(file), content, is_named)
+        elif is_named:
+            raise Unusable(str(content))
+        else:
+            unread.append(content)
+    return texts, unread
 
 
-def _files(name: str) -> list[File]:
-    file = File(name)
-    if name == STDIN or not file.is_dir():
-        return [file]
-    found = sorted(each for each in file.rglob("*") if each.suffix in SUFFIXES and each.is_file())
-    if not found:
-        raise Unusable(f"{file} has no file that ends in {', '.join(SUFFIXES)}")
+def _files(folder: str, unread: list[Unread]) -> list[File]:
+    """Return the files below a folder, but for folders that are hidden, such as .git."""
+
+    def note(exc: OSError) -> None:
+        unread.append(Unread(str(exc.filename), str(exc.strerror)))
+
+    found: list[File] = []
+    for path, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += (File(path, name) for name in names if name.endswith(SUFFIXES))
+    found = sorted(each for each in found if each.is_file())
+    if not found and not unread:
+        raise Unusable(f"{File(folder)} has no file that ends in {', '.join(SUFFIXES)}")
     return found
 
 
-def _content(file: File) -> str:
+def _content(file: File) -> str | Unread:
+    content = b""
     try:
-        content = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
+        content = read_stdin() if str(file) == STDIN else _start_of(file)
+        if len(content) > MAX_FILE:
+            return Unread(str(file), f"it is larger than {MAX_FILE} bytes", content)
         return content.decode()
     except OSError as exc:
-        raise Unusable(f"cannot read {file}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise Unusable(f"cannot read {file}: it is not UTF-8") from exc
+        return Unread(str(file), str(exc.strerror))
+    except UnicodeDecodeError:
+        return Unread(str(file), "it is not UTF-8", content)
 
 
-def _split(source: str, content: str) -> Iterator[Text]:
+def _start_of(file: File) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(MAX_FILE + 1)
+
+
+def _split(source: str, content: str, is_named: bool) -> Iterator[Text]:
     """Return the documents that say anything, as kubectl tells them apart."""
     # By \n alone, as editors count: a script may hold a form feed.
     first, lines = 1, re.findall(r".*\n|.+\Z", content)
@@ -175,7 +216,7 @@ def _split(source: str, content: str) -> Iterator[Text]:
         if line.startswith("---"):
             text = "".join(lines[first - 1 : number - 1])
             if re.search(r"^[^\S\n]*[^\s#%]", text, re.MULTILINE):
-                yield Text(source, text, first)
+                yield Text(source, text, first, is_named=is_named)
             first = number + 1
 
 

@@ -25,3 +25,11 @@ class Finding:
 
 class Unusable(Exception):
     """What was asked for cannot be done as it was asked: exit code 2, with this text."""
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse what was typed, if it is bytes that are no UTF-8, as every label is; raises Unusable."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise Unusable(f"{what} {text!r} is not UTF-8, as every label is") from exc

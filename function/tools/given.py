@@ -1,9 +1,11 @@
 """What a simulation is given, read: definitions, and the Jobs of the past."""
 
+import copy
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from function.definitions import PREFIX
 from function.errors import Broken
 from function.tools.documents import Document, read_documents, read_texts
 from function.tools.findings import Unusable
@@ -11,26 +13,28 @@ from function.tools.findings import Unusable
 Object = dict[str, Any]
 
 
-def read_definitions(names: Iterable[str]) -> dict[str, Object]:
-    """Return the ConfigMaps of files, folders and `-` by name, in whatever namespace.
+def read_definitions(names: Iterable[str], namespace: str) -> dict[str, Object]:
+    """Return the definitions of files, folders and `-` by name.
 
-    Raises Unusable for what cannot be read, if there is none, and if two have one name.
+    One of this namespace, or of none, comes before one of another. Raises Unusable for what
+    cannot be read, if there is none, and if two have as good a claim to one name.
     """
     found: dict[str, Document] = {}
-    for document in _read(names):
-        if document.kind != "ConfigMap" or not document.name:
-            continue
-        if document.name in found:
-            first, second = found[document.name].at(), document.at()
-            raise Unusable(f"{document.name} stands in {first} and in {second}: leave one out")
-        found[document.name] = document
+    definitions = [each for each in _read(names) if _is_definition(each)]
+    for document in sorted(definitions, key=lambda each: not is_in(each.value, namespace)):
+        first = found.setdefault(document.name, document)
+        is_double = is_in(document.value, namespace) == is_in(first.value, namespace)
+        if document is not first and is_double:
+            raise Unusable(
+                f"{document.name} stands in {first.at()} and in {document.at()}: leave one out"
+            )
     if not found:
-        raise Unusable("there is no definition: no ConfigMap with a name in what was given")
+        raise Unusable(f"there is no definition: no ConfigMap {PREFIX}… in what was given")
     return {name: document.value for name, document in found.items()}
 
 
-def read_past(names: Iterable[str]) -> list[Object]:
-    """Return the Jobs that `kubectl get jobs -o yaml` printed; raises Unusable."""
+def read_past(names: Iterable[str], namespace: str) -> list[Object]:
+    """Return the Jobs of this namespace that `kubectl get jobs -o yaml` printed; raises Unusable."""
     documents = _read(names)
     for document in documents:
         if not _is_past_job(document):
@@ -38,7 +42,37 @@ def read_past(names: Iterable[str]) -> list[Object]:
                 f"{document.at()}: this is no Job of a cluster, with name, spec and "
                 "creationTimestamp: take what `kubectl get jobs -o yaml` prints"
             )
-    return [document.value for document in documents]
+    return [document.value for document in documents if is_in(document.value, namespace)]
+
+
+def is_in(value: Object, namespace: str) -> bool:
+    """Say whether an object is in a namespace; one that names none is in any."""
+    return (value["metadata"].get("namespace") or namespace) == namespace
+
+
+def as_stored(config_map: Object) -> Object:
+    """Return a ConfigMap as an API server would store it; raises Broken if none would."""
+    stored = copy.deepcopy(config_map)
+    metadata = stored["metadata"]
+    for where, parent, name in (
+        ("metadata.labels", metadata, "labels"),
+        ("metadata.annotations", metadata, "annotations"),
+        ("data", stored, "data"),
+    ):
+        if parent.get(name) is not None:
+            parent[name] = _texts(where, parent[name])
+    return stored
+
+
+def _texts(where: str, texts: Any) -> dict[str, str]:
+    """Return texts by name, each null an empty one."""
+    if not isinstance(texts, dict):
+        raise Broken(f"{where} of the ConfigMap must be an object")
+    for name, text in texts.items():
+        if not isinstance(text, str | None):
+            how = "put | behind its colon" if isinstance(text, dict) else "quote it"
+            raise Broken(f"{where}: {name} must be a text: {how}")
+    return {name: text or "" for name, text in texts.items()}
 
 
 def _read(names: Iterable[str]) -> list[Document]:
@@ -49,6 +83,10 @@ def _read(names: Iterable[str]) -> list[Document]:
         except Broken as exc:
             raise Unusable(f"{text.place()}: {exc}; `openfero lint` says more") from exc
     return documents
+
+
+def _is_definition(document: Document) -> bool:
+    return document.kind == "ConfigMap" and document.name.startswith(PREFIX)
 
 
 def _is_past_job(document: Document) -> bool:

@@ -4,30 +4,34 @@ import sys
 from dataclasses import replace
 
 import click
+from click.core import ParameterSource
 
 from function.tools.clusters import PersonsCluster, connect
-from function.tools.documents import read_texts
+from function.tools.documents import read_what_can_be
 from function.tools.lint.check import Report, check_documents, check_texts
 from function.tools.lint.codes import Severity
-from function.tools.lint.config_map import NAMESPACE
 from function.tools.lint.on_server import check_on_server
 from function.tools.lint.output import as_json, as_line, count, summary
 from function.tools.lint.stored import read_stored
-from function.tools.terminal import ERROR, WithExample
+from function.tools.terminal import ERROR, WithExample, namespace_option
 
 
 @click.command("lint", cls=WithExample, example="openfero lint definitions/")
 @click.argument("files", nargs=-1, metavar="[FILE|FOLDER|-]...")
 @click.option("--cluster", "of_cluster", is_flag=True, help="Check what a cluster has instead.")
 @click.option("--server", is_flag=True, help="Ask the API server as well, which changes nothing.")
-@click.option(
-    "-n", "--namespace", default=NAMESPACE, show_default=True, help="Where the definitions live."
-)
+@namespace_option("Where the definitions live; one that names another is an error, if -n is given.")
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+@click.pass_context
 def lint(
-    files: tuple[str, ...], of_cluster: bool, server: bool, namespace: str, output: str
+    ctx: click.Context,
+    files: tuple[str, ...],
+    of_cluster: bool,
+    server: bool,
+    namespace: str,
+    output: str,
 ) -> None:
     """Find what is wrong with definitions before the incident.
 
@@ -41,9 +45,12 @@ def lint(
         raise click.UsageError("give files, folders or -, or else --cluster")
     cluster = connect(namespace) if of_cluster or server else None
     if cluster and of_cluster:
-        report = check_documents(read_stored(cluster))
+        where = f"the namespace {cluster.namespace} of {cluster.host}"
+        report = check_documents(read_stored(cluster), where=where)
     else:
-        report = check_texts(read_texts(files))
+        # What was not typed says nothing of these files.
+        is_typed = ctx.get_parameter_source("namespace") is ParameterSource.COMMANDLINE
+        report = check_texts(*read_what_can_be(files), namespace if is_typed else "")
     if cluster and server:
         report = _with_verdicts(report, cluster)
     _show(report, output)

@@ -5,13 +5,16 @@ import signal
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
+from function.errors import Broken
+from function.local.kubeconfig import build_kubeconfig
 from function.local.server import LocalAPI
-from function.settings import is_namespace
+from function.manifests import read_yaml
 from function.tools.findings import Unusable
-from function.tools.terminal import WithExample
+from function.tools.terminal import WithExample, namespace_option
 
 _FILE = click.Path(exists=True, dir_okay=False)
 
@@ -35,12 +38,7 @@ _FILE = click.Path(exists=True, dir_okay=False)
     show_default=True,
     help="The file to write.",
 )
-@click.option(
-    "--namespace",
-    default="openfero-jobs",
-    show_default=True,
-    help="Exists, and is the kubeconfig's.",
-)
+@namespace_option("Exists, and is the kubeconfig's.")
 @click.option(
     "--pod-seconds",
     type=click.FloatRange(0),
@@ -59,8 +57,7 @@ def local(
     tls: tuple[str, str] | None,
 ) -> None:
     """Run a Kubernetes API on this machine, until Ctrl-C. It runs no containers, and keeps nothing."""
-    if not is_namespace(namespace):
-        raise Unusable(f"{namespace!r} is not the name of a namespace")
+    _check_own(kubeconfig)
     ended = threading.Event()
     for number in signal.SIGINT, signal.SIGTERM:
         signal.signal(number, lambda *_: ended.set())
@@ -69,6 +66,27 @@ def local(
         named = shlex.quote(str(kubeconfig.resolve()))
         click.echo(f"listening on {api.url}: export KUBECONFIG={named}")
         ended.wait()
+
+
+def _check_own(kubeconfig: Path) -> None:
+    """Refuse to write over what is not ours: somebody's way to a cluster would be lost."""
+    if kubeconfig.is_file() and not _is_own(kubeconfig):
+        raise Unusable(
+            f"{kubeconfig} is there, and not of `openfero local`: name another file to write"
+        )
+
+
+def _is_own(kubeconfig: Path) -> bool:
+    """Say whether a file holds what is written here and nothing else, or nothing at all."""
+    try:
+        text = kubeconfig.read_text("utf-8")
+        return not text.strip() or _names(read_yaml(text)) == _names(build_kubeconfig("", ""))
+    except (Broken, LookupError, TypeError, ValueError, OSError):
+        return False
+
+
+def _names(config: Any) -> list[str]:
+    return [each["name"] for kind in ("clusters", "contexts", "users") for each in config[kind]]
 
 
 def _open(

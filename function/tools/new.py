@@ -16,11 +16,7 @@ from function.alerts import Alert
 from function.definitions import ALERTNAME, FALLBACK_KEY, PREFIX, definition_name
 from function.local.syntax import why_not_config_key
 from function.rails import ON_RESOLVED
-from function.settings import is_namespace
-from function.tools.findings import Unusable
-
-NAMESPACE = "openfero-jobs"
-"""Where the shipped manifests have definitions and Jobs."""
+from function.tools.findings import Unusable, check_text
 
 RUNBOOKS = "https://runbooks.example.com/"
 
@@ -44,13 +40,11 @@ class _Template(Template):
     delimiter = "@"
 
 
-def new_definition(alertname: str, status: str, namespace: str = NAMESPACE) -> str:
+def new_definition(alertname: str, status: str, namespace: str) -> str:
     """Return all that an alert needs to get a Job: account, Role and ConfigMap.
 
     Raises Unusable for a name that no definition can have.
     """
-    if not is_namespace(namespace):
-        raise Unusable(f"{namespace!r} is not the name of a namespace")
     name = _definition_name(alertname, status)
     is_mapped = name != f"{PREFIX}{alertname.lower()}-{status}"
     key = FALLBACK_KEY if why_not_config_key(alertname) else alertname
@@ -68,10 +62,7 @@ def new_definition(alertname: str, status: str, namespace: str = NAMESPACE) -> s
 
 
 def _definition_name(alertname: str, status: str) -> str:
-    try:
-        alertname.encode()
-    except UnicodeEncodeError as exc:
-        raise Unusable(f"the alert name {alertname!r} is not UTF-8, as every label is") from exc
+    check_text("the alert name", alertname)
     name = definition_name(Alert(status, {"alertname": alertname}, "", "", {}))
     if name is None:
         raise Unusable(

@@ -3,8 +3,8 @@
 import click
 
 from function.alerts import STATUSES
-from function.tools.new import NAMESPACE, new_definition
-from function.tools.terminal import WithExample
+from function.tools.new import new_definition
+from function.tools.terminal import WithExample, namespace_option
 
 
 @click.command("new", cls=WithExample, example="openfero new PodDown > poddown.yaml")
@@ -16,13 +16,7 @@ from function.tools.terminal import WithExample
     show_default=True,
     help="Of which the definition is: each has its own.",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    default=NAMESPACE,
-    show_default=True,
-    help="Where definitions and Jobs are.",
-)
+@namespace_option("Where definitions and Jobs are.")
 def new(alertname: str, status: str, namespace: str) -> None:
     """Write a definition for an alert: ConfigMap, ServiceAccount and Role, commented.
 

@@ -1,18 +1,19 @@
 """The notification of a simulation: one that is given, or one of an alert that has that name."""
 
 import json
-import sys
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from function.alerts import Alert, Notification, read_notification
+from function.alerts import STATUSES, Alert, Notification, read_notification
 from function.definitions import definition_name, guard_rails
 from function.errors import Broken, Refused
 from function.rails import Rails
-from function.tools.documents import STDIN
-from function.tools.findings import Unusable
+from function.tools.documents import SUFFIXES
+from function.tools.findings import Unusable, check_text
+from function.tools.given import as_stored
+from function.tools.standard_input import STDIN, read_stdin
 
 Object = dict[str, Any]
 
@@ -23,8 +24,9 @@ FINGERPRINT = "0123456789abcdef"
 
 
 def is_alert_name(text: str) -> bool:
-    """Say whether an alert is meant, and not a file: no such file, nor does it look like one."""
-    return text != STDIN and not ("/" in text or ".json" in text or Path(text).exists())
+    """Say whether an alert is meant, and not a file: there is none, nor is it called like one."""
+    is_there = os.path.exists(text) and not os.path.isdir(text)
+    return not (is_there or text == STDIN or text.endswith(SUFFIXES))
 
 
 def read_file(name: str) -> Notification:
@@ -33,7 +35,7 @@ def read_file(name: str) -> Notification:
     Raises Unusable, in the function's own words if it would not take it.
     """
     try:
-        body = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        body = read_stdin() if name == STDIN else Path(name).read_bytes()
     except OSError as exc:
         raise Unusable(f"cannot read the notification {name}: {exc.strerror}") from exc
     kind = "application/cloudevents+json" if _is_event(body) else "application/json"
@@ -51,6 +53,18 @@ def _is_event(body: bytes) -> bool:
     return isinstance(content, dict) and "specversion" in content
 
 
+def check_alert_name(text: str, definitions: Iterable[str]) -> None:
+    """Refuse an alert for which no definition is given: perhaps it is a misspelt file."""
+    check_text("the alert name", text)
+    names = _names(text).values()
+    if not set(names) & set(definitions):
+        looked_for = " nor ".join(names) or "of that name"
+        raise Unusable(
+            f"the alert {text} has no definition: there is no ConfigMap {looked_for}, "
+            f"nor is there a file {text}"
+        )
+
+
 def build_notification(
     name: str, status: str, labels: Mapping[str, str], definitions: Mapping[str, Object]
 ) -> Notification:
@@ -59,7 +73,7 @@ def build_notification(
     It has the labels that its definitions ask for, unless they are given.
     """
     named = {"alertname": name}
-    labels = named | _asked_for(Alert("", named, "", "", {}), definitions) | dict(labels)
+    labels = named | _asked_for(name, definitions) | dict(labels)
     alert = {
         "status": status,
         "labels": labels,
@@ -84,20 +98,27 @@ def build_notification(
     return read_notification({}, json.dumps(content).encode())
 
 
-def _asked_for(alert: Alert, definitions: Mapping[str, Object]) -> dict[str, str]:
+def _asked_for(alertname: str, definitions: Mapping[str, Object]) -> dict[str, str]:
     """Return labels that fit the guard rails of both definitions of an alert."""
-    labels: dict[str, str] = {}
-    for status in ENDS_AT:
-        name = definition_name(replace(alert, status=status))
-        if name and name in definitions:
-            labels |= dict(_fitting(_rails(definitions[name], status)))
-    return {label: value for label, value in labels.items() if label != "alertname"}
+    fitting = [
+        each
+        for status, name in _names(alertname).items()
+        if name in definitions
+        for each in _fitting(_rails(definitions[name], status))
+    ]
+    return {label: value for label, value in fitting if label != "alertname"}
+
+
+def _names(alertname: str) -> dict[str, str]:
+    """Return the names of the definitions of an alert by status; none if it can have none."""
+    alerts = [Alert(status, {"alertname": alertname}, "", "", {}) for status in STATUSES]
+    return {alert.status: name for alert in alerts if (name := definition_name(alert))}
 
 
 def _rails(definition: Object, status: str) -> Rails:
     try:
-        return guard_rails(definition, status, "run")
-    except (Broken, AttributeError):  # that it is broken is what the simulation will say
+        return guard_rails(as_stored(definition), status, "run")
+    except Broken:  # that it is broken is what the simulation will say
         return Rails()
 
 

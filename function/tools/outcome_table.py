@@ -36,6 +36,8 @@ _COLOURS = {
 
 def build_table(outcomes: Sequence[Outcome]) -> str:
     """Return a line for each outcome, under a line of headings, and below it why."""
+    if not outcomes:
+        return "no alerts are in it"
     rows = [_cells(outcome) for outcome in outcomes]
     widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
     lines = [_line(COLUMNS, widths)]

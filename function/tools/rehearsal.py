@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from function.cluster import Cluster, Creation, Past
-from function.errors import Broken
 from function.local.admission import merge
 from function.replies import Object, Reply
+from function.tools.given import as_stored
 from function.transport import Transport
 
 
@@ -49,9 +49,7 @@ class Rehearsal(Cluster):
     def find_definition(self, name: str, deadline: float) -> Object | None:
         """Return the ConfigMap of that name, if one is given; raises Broken if it can be none."""
         found = self._definitions.get(name)
-        if found:
-            _check_texts(found)
-        return copy.deepcopy(found)
+        return as_stored(found) if found else None
 
     def list_jobs(self, labels: Mapping[str, str], deadline: float) -> Past:
         """Return the Jobs with these labels: those of the server, and those known here."""
@@ -87,22 +85,6 @@ class Rehearsal(Cluster):
 
     def create_event(self, event: Object, deadline: float) -> None:
         """Tell nobody."""
-
-
-def _check_texts(config_map: Object) -> None:
-    """Refuse what no API server stores, and so no function can meet."""
-    metadata = config_map["metadata"]
-    for where, texts in (
-        ("metadata.labels", metadata.get("labels")),
-        ("metadata.annotations", metadata.get("annotations")),
-        ("data", config_map.get("data")),
-    ):
-        if not isinstance(texts or {}, dict):
-            raise Broken(f"{where} of the ConfigMap must be an object")
-        for name, text in (texts or {}).items():
-            if not isinstance(text, str):
-                how = "put | behind its colon" if isinstance(text, dict) else "quote it"
-                raise Broken(f"{where}: {name} must be a text: {how}")
 
 
 def _has(job: Object, labels: Mapping[str, str]) -> bool:

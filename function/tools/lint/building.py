@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from function.alerts import Alert, Notification
-from function.definitions import Definition
+from function.definitions import ALERTNAME, Definition
 from function.errors import Broken
 from function.jobs import QUEUE, build_job
-from function.rails import OURS, Rails
+from function.labels import EPISODE
+from function.rails import ANNOTATIONS, OURS, Rails
 from function.tools.documents import Path
-from function.tools.lint.containers import POD, to_path, value_at, written
+from function.tools.lint.containers import POD, marks, to_path, value_at, written
 
 Note = tuple[str, Path, str]
 """A code, the way to what it is about, and what is said."""
@@ -25,7 +26,8 @@ REPEAT_INTERVAL = 4 * 60 * 60
 _NAME = "openfero-sample-firing"
 _DEADLINE = "activeDeadlineSeconds"
 _TTL = ("spec", "ttlSecondsAfterFinished")
-_METADATA: tuple[Path, ...] = (("metadata",), ("spec", "template", "metadata"))
+
+_GUARD_RAILS = {(name,) for name in (*ANNOTATIONS, ALERTNAME)}
 
 _NO_OBJECT = re.compile(r"(\S+) must be (?:an object|a list of objects)")
 _COPIED = re.compile(r"(\S+) has openfero\.io/episode: the manifest is a copy")
@@ -76,7 +78,8 @@ def _try(built: Built, namespace: str) -> str:
 def _mend(built: Built, reason: str) -> bool:
     """Note why the Job cannot be built and take that away; False if it cannot be."""
     if copied := _COPIED.match(reason):
-        built.notes.append(("copied-job", to_path(copied[1], built.job), reason))
+        path = (*to_path(copied[1], built.job), EPISODE)
+        built.notes.append(("copied-job", path, reason))
         _forget_our_marks(built.job)
     elif reason.startswith("metadata.namespace is "):
         built.notes.append(("namespace", ("metadata", "namespace"), reason))
@@ -98,19 +101,23 @@ def _mend(built: Built, reason: str) -> bool:
 
 
 def _forget_our_marks(job: dict[str, Any]) -> None:
-    for metadata in _METADATA:
-        for kind in ("labels", "annotations"):
-            texts = value_at(job, *metadata, kind)
-            for name in [*texts] if isinstance(texts, dict) else ():
-                if name.startswith(OURS):
-                    del texts[name]
+    for _, texts in marks(job):
+        for name in [*texts]:
+            if name.startswith(OURS):
+                del texts[name]
 
 
 def _notes(warning: str, manifest: dict[str, Any], rails: Rails) -> list[Note]:
     """Return what a warning means to the author; most are about the alert, and mean nothing."""
     if warning.startswith(_TAKEN_OUT):
         names = warning.removeprefix(_TAKEN_OUT).split(", ")
-        return [("taken-out", to_path(name, manifest), _why_taken_out(name)) for name in names]
+        paths = ((to_path(name, manifest), name) for name in names)
+        # A guard rail among them is an error of its own.
+        return [
+            ("taken-out", path, _why_taken_out(name))
+            for path, name in paths
+            if path[-1:] not in _GUARD_RAILS
+        ]
     if replaced := _REPLACED.match(warning):
         return [("replaced", to_path(replaced[1], manifest), warning)]
     if lacking := _NO_FILE.match(warning):

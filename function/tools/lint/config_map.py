@@ -11,44 +11,66 @@ from function.definitions import ALERTNAME, DISABLED, FALLBACK_KEY, PREFIX, defi
 from function.local.fields import read_fields
 from function.local.findings import Finding as Verdict
 from function.rails import OURS
-from function.tools.documents import Document
+from function.tools.documents import Document, Text
 from function.tools.findings import Finding
+from function.tools.lint.reading import read
 
-_STATUS = re.compile(r"-(fir|resolv)\w*$", re.IGNORECASE)
-_MANIFEST = re.compile(r"""^\s*["']?(kind|spec)["']?\s*:""", re.MULTILINE)
+# Also as people write it who do not know Prometheus' words.
+_STATUS = re.compile(r"[-._](fir(?:e|ed|ing)|resolv(?:e|ed|ing))$", re.IGNORECASE)
+_BEGINS = re.compile(r"""\s*((#|---).*\n\s*)*[{"']?(apiVersion|kind|metadata|spec)\b""")
 
 NAMESPACE = "openfero-jobs"
 """Where definitions live unless somebody decides otherwise."""
 
 _NAME = re.compile(rf"{PREFIX}(.+)-({'|'.join(STATUSES)})", re.DOTALL)
-_JOB = re.compile(r"""^[\s{"',-]*(.*[{,"']\s*)?kind["']?\s*:\s*["']?Job\b""", re.MULTILINE)
 
 
 def is_definition(document: Document) -> bool:
     """Say whether an object is meant as a definition, and not only one that OpenFero has, too."""
     if document.kind != "ConfigMap":
         return False
-    metadata = document.value.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    names = [*_mapping(metadata, "annotations"), *_mapping(metadata, "labels")]
     values = _mapping(document.value, "data").values()
-    if any(name == DISABLED or name.startswith(OURS) for name in names):
-        return True
-    if document.name.startswith(PREFIX) and _STATUS.search(document.name):
-        return True
-    looks = _is_manifest if document.name.startswith(PREFIX) else is_job
-    return any(looks(value) for value in values)
+    if not is_ours(document):
+        return any(is_job(value, "batch/v1") for value in values)
+    says_so = _is_marked(document) or _STATUS.search(document.name)
+    return bool(says_so) or any(_is_manifest(value) for value in values)
 
 
-def is_job(value: object) -> bool:
-    """Say whether a value of a ConfigMap looks like the manifest of a Job."""
-    if isinstance(value, dict):  # the | after its key was forgotten
-        return value.get("kind") == "Job"
-    return isinstance(value, str) and bool(_JOB.search(value))
+def is_ours(document: Document) -> bool:
+    """Say whether a ConfigMap is one of OpenFero's: somebody else's may hold a Job, too."""
+    labels = _mapping(_mapping(document.value, "metadata"), "labels")
+    is_of_app = labels.get("app") == "openfero"  # as in what earlier OpenFeros looked for
+    return document.name.startswith(PREFIX) or is_of_app or _is_marked(document)
+
+
+def _is_marked(document: Document) -> bool:
+    metadata = _mapping(document.value, "metadata")
+    names = [*_mapping(metadata, "annotations"), *_mapping(metadata, "labels")]
+    return any(name == DISABLED or str(name).startswith(OURS) for name in names)
+
+
+def is_job(value: object, api_version: str = "") -> bool:
+    """Say whether a value of a ConfigMap is the manifest of a Job, if need be of that version."""
+    if isinstance(value, str) and "Job" in value:
+        value = read(Text("", value)).value
+    # Without its | it is a mapping already.
+    if not isinstance(value, dict) or value.get("kind") != "Job":
+        return False
+    return api_version in ("", value.get("apiVersion"))
 
 
 def _is_manifest(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, str) and bool(_MANIFEST.search(value)))
+    """Say whether a value may be meant as a manifest: also one that cannot be read."""
+    said = read(Text("", value)).value if isinstance(value, str) else value
+    if said is None and isinstance(value, str):
+        return bool(_BEGINS.match(value))
+    return isinstance(said, dict) and not {"kind", "spec"}.isdisjoint(said)
+
+
+def split_name(name: str) -> tuple[str, str] | None:
+    """Return alert, as it stands there, and status of the name of a definition; None for others."""
+    match = _NAME.fullmatch(name)
+    return (match[1], match[2]) if match else None
 
 
 def named(alert: str, status: str) -> str | None:
@@ -118,13 +140,14 @@ class ConfigMap:
     @property
     def is_found(self) -> bool:
         """Whether there is an alert that looks for this name."""
-        match = _NAME.fullmatch(self.name)
-        return match is not None and named(match[1], match[2]) == self.name
+        parts = split_name(self.name)
+        return parts is not None and named(*parts) == self.name
 
     @property
     def status(self) -> str:
-        """The status it is for, as far as its name says."""
-        return "resolved" if "resolve" in self.name.lower() else "firing"
+        """The status it is for, as far as the end of its name says."""
+        match = _STATUS.search(self.name)
+        return "resolved" if match and match[1].lower().startswith("resolv") else "firing"
 
     @cached_property
     def meant(self) -> str:

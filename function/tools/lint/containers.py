@@ -37,6 +37,15 @@ def containers(manifest: Written) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield from objects(manifest.value, *POD, kind)
 
 
+def marks(manifest: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Return labels and annotations of the Job and of its pod, each with its path."""
+    for metadata in (("metadata",), (*POD[:-1], "metadata")):
+        for kind in ("labels", "annotations"):
+            texts = value_at(manifest, *metadata, kind)
+            if isinstance(texts, dict):
+                yield (*metadata, kind), texts
+
+
 def written(path: Path) -> str:
     """Return a path as the API server writes it."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

@@ -16,7 +16,7 @@ from function.tools.documents import Path
 from function.tools.findings import Finding
 from function.tools.lint.building import Built, build
 from function.tools.lint.containers import POD, to_path, value_at
-from function.tools.lint.places import intended
+from function.tools.lint.places import why_unknown
 from function.tools.lint.written import Written
 
 _HINTS = {
@@ -74,15 +74,16 @@ def _kind(manifest: Written) -> Iterator[Finding]:
 
 def _verdicts(manifest: Written, built: Built) -> Iterator[Finding]:
     """Return what the API server would say to what was built, and of what had to be left out."""
-    told = set()
+    told: dict[tuple[Path, str], Finding] = {}
     for verdict, text in _asked(manifest.value, built):
         path = _path(text, verdict, manifest.value)
         found = manifest.find(_CODES[verdict.kind], path, _message(verdict, text, manifest.value))
         if verdict.kind is Kind.UNKNOWN:
             found = _unknown(manifest, path, text)
-        if found not in told:
-            yield found
-        told.add(found)
+        # Of a value that two rules know better, the one that allows less knows it best.
+        key = (path, found.message.partition(": supported values: ")[0])
+        told[key] = min(told.get(key, found), found, key=lambda each: len(each.message))
+    yield from told.values()
 
 
 def _asked(value: dict[str, Any], built: Built) -> Iterator[tuple[Verdict, str]]:
@@ -109,21 +110,20 @@ def _without_ours(text: str, value: dict[str, Any], job: dict[str, Any]) -> str:
 def _message(verdict: Verdict, text: str, value: dict[str, Any]) -> str:
     if verdict.kind is not Kind.TYPE:
         return f"{text}: {verdict.message.removeprefix(f'{verdict.field}: ')}"
+    found = value_at(value, *to_path(text, value))
     type_ = verdict.message.rpartition(" of type ")[2]
+    if "quantit" in verdict.message:
+        return f"{text}: {verdict.message}; found {found!r}, write such as 64Mi or 500m"
     if type_ == verdict.message:
         return f"{text}: {verdict.message}"
     expected = _TYPES.get(type_) or ("a list" if type_.startswith("[]") else "a mapping")
-    found = value_at(value, *to_path(text, value))
     quote = "; quote it" if type_ == "string" and isinstance(found, bool | int | float) else ""
     return f"{text} must be {expected}{quote}: {verdict.message}"
 
 
 def _unknown(manifest: Written, path: Path, text: str) -> Finding:
-    meant = intended(path)
-    if meant and meant.is_same_name:
-        return manifest.find("misplaced-field", path, f"{text} is no field; it belongs in {meant}")
-    hint = f"; did you mean {meant}?" if meant else ""
-    return manifest.find("unknown-field", path, f"{text} is no field{hint}")
+    is_elsewhere, message = why_unknown(path, text)
+    return manifest.find("misplaced-field" if is_elsewhere else "unknown-field", path, message)
 
 
 def _path(text: str, verdict: Verdict, value: Any) -> Path:

@@ -7,6 +7,7 @@ from itertools import combinations
 from function.definitions import ALERTNAME, DISABLED
 from function.errors import Broken
 from function.jobs import QUEUE
+from function.labels import EPISODE
 from function.rails import (
     ANNOTATIONS,
     COOLDOWN,
@@ -22,7 +23,7 @@ from function.rails import (
 )
 from function.tools.findings import Finding
 from function.tools.lint.config_map import ConfigMap, named
-from function.tools.lint.containers import value_at
+from function.tools.lint.containers import marks, value_at
 from function.tools.lint.written import Written
 
 KNOWN = {name.removeprefix(OURS): name for name in sorted(ANNOTATIONS | {ALERTNAME})} | {
@@ -50,7 +51,25 @@ def rails_of(config_map: ConfigMap) -> Rails:
     return read_rails(texts, config_map.status)
 
 
-def approval_findings(manifest: Written, rails: Rails) -> Iterator[Finding]:
+def manifest_findings(manifest: Written, rails: Rails) -> Iterator[Finding]:
+    """Return what is wrong with guard rails because of what stands in the Job."""
+    yield from _in_the_job(manifest)
+    yield from _queues(manifest, rails)
+
+
+def _in_the_job(manifest: Written) -> Iterator[Finding]:
+    for path, texts in marks(manifest.value):
+        # A job that we made has a label for its subject; that it is a copy is told.
+        for name in KNOWN.values() if EPISODE not in texts else ():
+            if name in texts:
+                where = "labels" if name == DISABLED else "annotations"
+                message = (
+                    f"{name} does nothing in the job: it belongs in the {where} of the ConfigMap"
+                )
+                yield manifest.find("unknown-annotation", (*path, name), message)
+
+
+def _queues(manifest: Written, rails: Rails) -> Iterator[Finding]:
     """Return what would start a job that waits for a person, as the function refuses it."""
     for kind in ("labels", "annotations"):
         queues = value_at(manifest.value, "metadata", kind)

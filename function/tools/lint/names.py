@@ -11,13 +11,14 @@ from function.tools.documents import Path
 from function.tools.findings import Finding
 from function.tools.lint.config_map import NAMESPACE, ConfigMap, is_job, named
 from function.tools.lint.containers import to_path
+from function.tools.lint.places import why_unknown
 
 _LIKE_THE_FALLBACK = (".yaml", ".yml", ".json")
 
 
 def findings(config_map: ConfigMap) -> Iterator[Finding]:
     """Return what is wrong with name, keys and labels of a definition."""
-    yield from _name(config_map)
+    yield from name_findings(config_map)
     wrong = list(_alertname(config_map))
     yield from wrong
     yield from _keys(config_map, is_told=bool(wrong))
@@ -26,11 +27,21 @@ def findings(config_map: ConfigMap) -> Iterator[Finding]:
     yield from _verdicts(config_map)
 
 
-def collisions(config_maps: Iterable[ConfigMap]) -> Iterator[Finding]:
-    """Return which definitions have the name of another."""
+def namespace_findings(config_map: ConfigMap, namespace: str) -> Iterator[Finding]:
+    """Return whether a definition is for another namespace than was said; empty: none was."""
+    if namespace and config_map.namespace not in ("", namespace):
+        message = (
+            f"metadata.namespace is {config_map.namespace}, but definitions are looked for in "
+            f"{namespace}"
+        )
+        yield config_map.find("namespace", ("metadata", "namespace"), message)
+
+
+def collisions(config_maps: Iterable[ConfigMap], namespace: str = "") -> Iterator[Finding]:
+    """Return which definitions have the name of another; one without a namespace is in this."""
     first: dict[tuple[str, str], ConfigMap] = {}
     for each in config_maps:
-        other = first.setdefault((each.namespace or NAMESPACE, each.name), each)
+        other = first.setdefault((each.namespace or namespace or NAMESPACE, each.name), each)
         if other is not each and each.name:
             message = (
                 f"{each.name} stands in {other.document.at('metadata', 'name')}, too: the one "
@@ -42,7 +53,8 @@ def collisions(config_maps: Iterable[ConfigMap]) -> Iterator[Finding]:
             yield each.find("collision", ("metadata", "name"), message)
 
 
-def _name(config_map: ConfigMap) -> Iterator[Finding]:
+def name_findings(config_map: ConfigMap) -> Iterator[Finding]:
+    """Return whether no alert finds a definition by its name."""
     if config_map.is_found:
         return
     found = f"no alert finds {config_map.name}" if config_map.name else "without a name it is lost"
@@ -139,7 +151,10 @@ def _verdicts(config_map: ConfigMap) -> Iterator[Finding]:
         yield config_map.find("config-map", ("apiVersion",), message)
     for verdict in config_map.unreadable:
         path = to_path(verdict.field, value)
-        if not is_text(path) or verdict.kind is not Kind.TYPE:
+        if verdict.kind is Kind.UNKNOWN:
+            _, message = why_unknown(path, verdict.field, "ConfigMap")
+            yield config_map.find("config-map", path, message)
+        elif not is_text(path) or verdict.kind is not Kind.TYPE:
             yield config_map.find("config-map", path, verdict.message)
     for verdict in config_map_rules(config_map.readable):
         if verdict.field in ("metadata.name", "metadata.generateName") and not config_map.is_found:

@@ -37,13 +37,21 @@ class Intended:
         return written(self.path).replace(f".{ITEM}", ITEM)
 
 
-def intended(path: Path) -> Intended | None:
-    """Return the closest place where the unknown field at a path could stand."""
+def why_unknown(path: Path, text: str, root: str = "Job") -> tuple[bool, str]:
+    """Return what is to be said of a field that is not known, and whether it stands elsewhere."""
+    meant = intended(path, root)
+    if meant and meant.is_same_name:
+        return True, f"{text} is no field; it belongs in {meant}"
+    return False, f"{text} is no field" + (f"; did you mean {meant}?" if meant else "")
+
+
+def intended(path: Path, root: str = "Job") -> Intended | None:
+    """Return the closest place where the unknown field at a path of such an object could stand."""
     *parents, name = path
     parent = tuple(ITEM if isinstance(step, int) else step for step in parents)
     ranked = [
         (cost, place)
-        for place in _places()
+        for place in _places(root)
         if (cost := _cost(str(name), parent, place)) is not None
     ]
     if not ranked:
@@ -83,9 +91,9 @@ def _common(one: Path, other: Path) -> int:
 
 
 @cache
-def _places() -> tuple[Path, ...]:
+def _places(root: str) -> tuple[Path, ...]:
     table = json.loads(files("function.local").joinpath("fields.json").read_text("utf-8"))
-    return tuple(_below((), "Job", table, ()))
+    return tuple(_below((), root, table, ()))
 
 
 def _below(

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+from function.jobs import QUEUE
+from function.rails import MODE, Rails
 from function.tools.documents import Path
 from function.tools.findings import Finding
 from function.tools.lint.containers import POD, containers, objects, value_at, written
+from function.tools.lint.images import why_no_image
 from function.tools.lint.written import Written
 
+_NOTHING = {
+    "parallelism": "no pod is ever made",
+    "completions": "the job is complete before it begins",
+    "activeDeadlineSeconds": "the job ends before its pod begins",
+}
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 # What even the Pod Security level "restricted" allows.
 _HARMLESS = frozenset({"NET_BIND_SERVICE"})
@@ -24,6 +32,27 @@ def findings(manifest: Written) -> Iterator[Finding]:
     yield from _host(manifest)
 
 
+def never_runs(manifest: Written, rails: Rails) -> Iterator[Finding]:
+    """Return what keeps the Job from doing anything; what waits for a person may be suspended."""
+    spec = value_at(manifest.value, "spec")
+    for field, why in _NOTHING.items():
+        value = value_at(spec, field)
+        if type(value) is int and value == 0 and not rails.may_wait:
+            yield manifest.find("never-runs", ("spec", field), f"{field} is 0: {why}")
+    if value_at(spec, "suspend") is True and not (rails.may_wait or _is_started(manifest)):
+        message = (
+            "suspend: true: the job waits for ever, and nobody is told; leave it out, or let "
+            f"{MODE}: approve say that it waits for a person"
+        )
+        yield manifest.find("never-runs", ("spec", "suspend"), message)
+
+
+def _is_started(manifest: Written) -> bool:
+    """Say whether something else than the Job controller starts it, such as Kueue."""
+    is_managed = value_at(manifest.value, "spec", "managedBy") is not None
+    return is_managed or value_at(manifest.value, "metadata", "labels", QUEUE) is not None
+
+
 def _deadline(manifest: Written) -> Iterator[Finding]:
     if value_at(manifest.value, "spec", "activeDeadlineSeconds") is not None:
         return
@@ -37,7 +66,12 @@ def _images(manifest: Written) -> Iterator[Finding]:
     for path, container in containers(manifest):
         image = container.get("image")
         # An empty one is refused, and a template in it is an error of its own.
-        if isinstance(image, str) and image and "{{" not in image and _floats(image):
+        if not isinstance(image, str) or not image or "{{" in image:
+            continue
+        if why := why_no_image(image):
+            message = f"no registry can have the image {image!r}: {why}"
+            yield manifest.find("bad-image", (*path, "image"), message)
+        elif _floats(image):
             message = f"{image} is another image tomorrow: name a version, or a digest"
             yield manifest.find("latest-image", (*path, "image"), message)
 

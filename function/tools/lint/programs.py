@@ -1,25 +1,18 @@
-"""What a container runs: which of its arguments are code, and of what language."""
+"""What a container runs: which of its arguments are code, and which nothing will expand."""
 
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from function.tools.documents import Path
-from function.tools.lint.shell_command import SHELLS
+from function.tools.lint.languages import CommandLine
 
-# The options after which code follows, and how that code reads a variable.
-_LANGUAGES = {
-    r"python[0-9.]*": (r"-[a-zA-Z]*c", 'os.environ["{}"]'),
-    r"perl": (r"-[a-zA-Z]*[eE]", "$ENV{{{}}}"),
-    r"ruby": (r"-[a-zA-Z]*e", 'ENV["{}"]'),
-    r"node|nodejs": (r"-[a-zA-Z]*[ep]|--eval|--print", "process.env.{}"),
-    r"php": (r"-r", 'getenv("{}")'),
-}
-_SHELL = (r"-[a-zA-Z]*c", '"${}"')
-# An option of these takes the next word: `-o pipefail`, `-eo pipefail`, `--rcfile file`.
-_WITH_WORD = re.compile(r"[-+][a-zA-Z]*[oO]|--rcfile|--init-file|-[WX]")
+# `-c` for a program that only the image knows: a script, if it is more than one word.
+_OF_THE_IMAGE = re.compile(r"-[a-zA-Z]*c")
+_NOT_EXPANDED = re.compile(r"(?:[^$\s]*[/=:,])?\$(\{)?(OPENFERO_[A-Z0-9_]+)(?(1)\})")
+# These expand what they are given, each in its own way.
+_EXPANDS = re.compile(r"envsubst|-[a-zA-Z]*S|--split-string(?:=.*)?|.*entrypoint.*|eval")
 
 
 @dataclass(frozen=True)
@@ -44,38 +37,39 @@ def words(path: Path, container: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def codes(path: Path, container: dict[str, Any]) -> Iterator[Code]:
-    """Return what of a container's command line is code.
+    """Return what of a container's command line is code."""
+    line = CommandLine()
+    for place, word in words(path, container):
+        if language := line.code(word):
+            yield Code(place, word, line.program, language.is_shell, language.variable)
+        line.take(word)
+    yield from _of_the_image(path, container)
 
-    The program may stand anywhere, as in `env`, `timeout 60 sh -c` or `kubectl exec … -- sh -c`.
-    """
+
+def _of_the_image(path: Path, container: dict[str, Any]) -> Iterator[Code]:
+    found = list(words(path, container))[:2]
+    if container.get("command") or len(found) < 2:
+        return
+    (_, option), (place, text) = found
+    if _OF_THE_IMAGE.fullmatch(option) and re.search(r"\s", text):
+        yield Code(place, text, "the program of the image", False, '"${}"')
+
+
+def not_expanded(path: Path, container: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Return the words that a shell would expand, where none runs, and the variable of each."""
     line = list(words(path, container))
-    for index, (_, word) in enumerate(line):
-        program = posixpath.basename(word)
-        option, variable = _language(program)
-        found = _code(line[index + 1 :], option) if option else None
-        if found:
-            yield Code(*found, program, program in SHELLS, variable)
+    reads = any(_EXPANDS.fullmatch(word) for _, word in line)
+    may_be_shell = not container.get("command") and line and _OF_THE_IMAGE.fullmatch(line[0][1])
+    if reads or may_be_shell or _has_interpreter(word for _, word in line):
+        return
+    for place, word in line:
+        if match := _NOT_EXPANDED.fullmatch(word):
+            yield place, match[2]
 
 
-def _language(program: str) -> tuple[str, str]:
-    if program in SHELLS:
-        return _SHELL
-    for name, language in _LANGUAGES.items():
-        if re.fullmatch(name, program):
-            return language
-    return "", ""
-
-
-def _code(line: list[tuple[Path, str]], option: str) -> tuple[Path, str] | None:
-    """Return the first word that is no option, if one before it says that it is code."""
-    is_code = skips = False
-    for path, word in line:
-        if skips:
-            skips = False
-        elif re.fullmatch(option, word):
-            is_code = True
-        elif not word.startswith(("-", "+")) or word == "-":
-            return (path, word) if is_code else None
-        elif word != "--":
-            skips = bool(_WITH_WORD.fullmatch(word))
-    return None
+def _has_interpreter(line: Iterator[str]) -> bool:
+    """Say whether a program that reads code is anywhere: what it makes of a word is its affair."""
+    found = CommandLine()
+    for word in line:
+        found.take(word)
+    return bool(found.program)

@@ -11,7 +11,7 @@ from typing import Any
 from function.tools.documents import Path
 from function.tools.findings import Finding
 from function.tools.lint.containers import containers, find_in, objects, value_at
-from function.tools.lint.programs import Code, codes
+from function.tools.lint.programs import Code, codes, not_expanded
 from function.tools.lint.shell import uses
 from function.tools.lint.templates import templates
 from function.tools.lint.written import Written
@@ -32,6 +32,9 @@ def findings(manifest: Written) -> Iterator[Finding]:
             yield from _expanded(manifest, code, variables)
             if code.is_shell:
                 yield from _unquoted(manifest, code, variables)
+        for place, name in not_expanded(path, container):
+            message = f"nothing expands ${name} where no shell runs: write $({name})"
+            yield manifest.find("not-expanded", place, message)
     yield from templates(manifest)
 
 

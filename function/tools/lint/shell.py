@@ -17,7 +17,11 @@ _MAX_DEPTH = 40
 _LONGEST = 200
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"\$\{([#!]?)([A-Za-z_][A-Za-z0-9_]*)(:?[-+=?]|)")
-_HERE = re.compile(r"<<(-?)[ \t]*(\\?['\"]?)([^\s'\";&|<>()]+)['\"]?")
+_FUNCTION = re.compile(r"\([ \t]*\)")
+# The text after it is not split.
+_WORD = re.compile(r"<<< *")
+_TWO = re.compile(r"[<>][>&]")
+_HERE = re.compile(r"<<(?!<)(-?)[ \t]*(\\?['\"]?)([^\s'\";&|<>()]+)['\"]?")
 
 
 @dataclass(frozen=True, order=True)
@@ -111,39 +115,43 @@ class _Scanner:
             self.skip_past("'")
         elif char == '"':
             self.position += 1
-            self.double_quoted(command.takes_code)
+            self.double_quoted(command.takes_code(self.begun(command)))
         elif char in "$`":
-            is_safe = command.is_safe or command.assigns(self.begun(command))
-            self.expansion(is_safe, command.takes_code)
+            begun = self.begun(command)
+            is_safe = command.is_safe or command.assigns(begun)
+            self.expansion(is_safe, command.takes_code(begun))
         else:
             self.position += 1
 
     def redirection(self, command: Command) -> None:
+        if self.begun(command).isdigit():  # as in 2>
+            command.start = None
         self.end_word(command)
-        match = None if self.sees("<<<") else _HERE.match(self.text, self.position)
-        if match:
+        if match := _HERE.match(self.text, self.position):
             self.here.append((match[3], bool(match[1]), bool(match[2]), command.reads_code))
             self.position = match.end()
-        elif self.sees("<<<"):
-            # The text after it is not split.
-            self.position += 3
-            while self.sees(" "):
-                self.position += 1
+        elif match := _WORD.match(self.text, self.position):
+            self.position = match.end()
             if self.sees("$"):
                 self.expansion(True, False)
         else:
-            self.position += 1
+            self.position += 2 if _TWO.match(self.text, self.position) else 1
+            command.is_target = not command.is_test
 
     def parenthesis(self, command: Command) -> None:
         if command.is_test:
             self.position += 1
+        elif match := _FUNCTION.match(self.text, self.position):
+            self.position = match.end()
+            command.forget()
         elif self.sees("((") and not command.first:
             self.arithmetic()
         else:
             self.position += 1
+            command.is_target = False
             self.commands(")")
             if command.first == "case":  # that was a pattern
-                command.first = command.last = ""
+                command.forget()
 
     def here_documents(self) -> None:
         pending, self.here = self.here, []

@@ -1,17 +1,18 @@
 """A simple command of a shell script, as far as it decides what becomes of a variable in it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-SHELLS = frozenset({"sh", "bash", "ash", "dash", "ksh", "mksh", "zsh"})
+from function.tools.lint.languages import CommandLine
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[[^\]]*\])?\+?=")
-_TAKES_CODE = re.compile(r"-[a-zA-Z]*c")
 # After these a command begins.
 _KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "{", "!", "time"})
 _ASSIGNING = frozenset({"export", "local", "readonly", "declare", "typeset"})
 # `: "${NAME:?}"` is the idiom for a variable that must be there, and nothing is done with it.
 _IDLE = frozenset({":", "true"})
+# They only write what they are given, whatever it says.
+_WRITING = frozenset({"echo", "printf"})
 
 
 @dataclass
@@ -19,9 +20,9 @@ class Command:
     """What has been read of it."""
 
     first: str = ""
-    last: str = ""
-    has_shell: bool = False
-    """One of its words is a shell, or `su`, which runs one."""
+    line: CommandLine = field(default_factory=CommandLine)
+    is_target: bool = False
+    """The next word is that of a redirection."""
     start: int | None = None
     """Where the word that is being read began; None between words."""
 
@@ -35,19 +36,20 @@ class Command:
         """Whether it is a `[[ ]]` that has not ended."""
         return self.first == "[["
 
-    @property
-    def takes_code(self) -> bool:
-        """Whether the next word is read as code."""
-        return self.first == "eval" or (self.has_shell and self._after_its_option)
+    def takes_code(self, begun: str) -> bool:
+        """Say whether the next word, which begins so, is read as code."""
+        if self.is_target or self.first in _WRITING:
+            return False
+        return self.first == "eval" or self.line.code(begun) is not None
 
     @property
     def reads_code(self) -> bool:
         """Whether what it is given to read is code."""
-        return self.has_shell and not self._after_its_option
+        return self.line.reads_code
 
-    @property
-    def _after_its_option(self) -> bool:
-        return bool(_TAKES_CODE.fullmatch(self.last))
+    def forget(self) -> None:
+        """Begin anew, as after the head of a function."""
+        self.first, self.line, self.start = "", CommandLine(), None
 
     def assigns(self, word: str) -> bool:
         """Say whether a word that begins so is an assignment, whose value is not split."""
@@ -55,12 +57,17 @@ class Command:
 
     def take(self, word: str) -> int:
         """Take note of a word; return 1 where a `case` begins, -1 where one ends."""
+        if self.is_target:
+            self.is_target = False
+            return 0
         if self.is_test and word == "]]":
             self.first = word
+        if self.first == "function":
+            self.forget()
+            return 0
         if not self.first and (word in _KEYWORDS or _ASSIGNMENT.match(word)):
             return 0
-        self.has_shell |= word.rpartition("/")[2] in {*SHELLS, "su"}
-        self.last = word
+        self.line.take(word)
         if self.first:
             return 0
         self.first = word

@@ -1,11 +1,10 @@
 """The definitions of a cluster, read page by page."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from function.errors import Unavailable
-from function.tools.clusters import PersonsCluster, soon
-from function.tools.documents import Stored
+from function.tools.clusters import PersonsCluster
+from function.tools.documents import Document, Text
 from function.tools.findings import Unusable
 from function.transport import TooLarge
 
@@ -13,30 +12,35 @@ from function.transport import TooLarge
 PAGE = 100
 
 
+class Stored(Document):
+    """An object of a cluster: only the texts in it have lines."""
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> "Stored":
+        """Return it under the name that kubectl has for it."""
+        source = f"{value['kind'].lower()}/{value['metadata']['name']}"
+        return cls(Text(source, "", has_lines=False), value)
+
+    def inner(self, *path: str | int) -> Text:
+        """Return a text within it, with lines of its own."""
+        return Text(self.text.source, self.content(path))
+
+
 def read_stored(cluster: PersonsCluster, page: int = PAGE) -> list[Stored]:
     """Return the ConfigMaps of the cluster's namespace; raises Unusable if it cannot list them."""
-    query: dict[str, Any] = {"limit": page}
     found: list[Stored] = []
+    after = ""
     while True:
         try:
-            items, query["continue"] = _page(cluster, query)
+            items, after = cluster.list_config_maps(page, after)
         except TooLarge as exc:
-            if query["limit"] == 1:
+            if page == 1:
                 raise Unusable(f"cannot list the ConfigMaps: {exc}") from exc
-            query["limit"] = 1  # for the rest of the list, too
+            page = 1  # for the rest of the list, too
             continue
         except Unavailable as exc:
             raise Unusable(f"cannot list the ConfigMaps in {cluster.namespace}: {exc}") from exc
         # Items of a list do not say what they are.
         found += [Stored.read({"apiVersion": "v1", "kind": "ConfigMap", **item}) for item in items]
-        if not query["continue"]:
+        if not after:
             return found
-
-
-def _page(cluster: PersonsCluster, query: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    path = f"/api/v1/namespaces/{quote(cluster.namespace)}/configmaps?{urlencode(query)}"
-    reply = cluster._ask("GET", path, soon())
-    items = reply.items("ConfigMapList")
-    if items is None:
-        raise Unavailable(reply.text)
-    return items, reply.next_page

@@ -9,6 +9,7 @@ import yaml
 from function.errors import Broken
 from function.local.findings import Kind
 from function.manifests import read_yaml
+from function.rails import read_rails
 from function.tools.documents import Path, Text
 from function.tools.findings import Finding
 from function.tools.lint.config_map import ConfigMap
@@ -49,8 +50,24 @@ def _types(config_map: ConfigMap) -> Iterator[Finding]:
     for verdict in config_map.unreadable:
         path = to_path(verdict.field, document.value)
         if verdict.kind is Kind.TYPE and is_text(path):
-            message = _no_text(str(path[-1]), value_at(document.value, *path), _raw(document, path))
+            raw = _raw(document, path)
+            message = _no_text(str(path[-1]), value_at(document.value, *path), raw)
+            if (
+                raw
+                and path[1] == "annotations"
+                and (why := _why_not(str(path[-1]), raw, config_map))
+            ):
+                message = f"{message.partition(': write')[0]}; as text it is wrong, too: {why}"
             yield config_map.find("yaml-type", path, message)
+
+
+def _why_not(name: str, text: str, config_map: ConfigMap) -> str:
+    """Return why a guard rail cannot be read even if it were text; empty if it can be."""
+    try:
+        read_rails({name: text}, config_map.status)
+    except Broken as exc:
+        return str(exc)
+    return ""
 
 
 def _raw(document: Any, path: Path) -> str:

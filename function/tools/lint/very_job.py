@@ -3,27 +3,17 @@
 Pure, and through the function's own core.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from function.alerts import STATUSES, Alert
-from function.definitions import (
-    ALERTNAME,
-    FALLBACK_KEY,
-    PREFIX,
-    Definition,
-    definition_name,
-    read_definition,
-)
+from function.definitions import ALERTNAME, FALLBACK_KEY, Definition, read_definition
 from function.errors import Broken
 from function.guards import Create, decide
 from function.jobs import Job, build_job
 from function.tools.documents import Document, Text
+from function.tools.lint.config_map import named, split_name
 from function.tools.notifications import build_notification
-
-_NAME = re.compile(rf"{PREFIX}(?P<alert>.+)-(?P<status>{'|'.join(STATUSES)})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,11 +30,11 @@ def build_very_job(document: Document, namespace: str) -> VeryJob | None:
 
     Why not is for the other rules to say.
     """
-    named = _NAME.fullmatch(document.name)
-    if document.kind != "ConfigMap" or not named or not _has_texts(document.value):
+    parts = split_name(document.name)
+    if document.kind != "ConfigMap" or not parts or not _has_texts(document.value):
         return None
     try:
-        return _build(document, named["alert"], named["status"], namespace)
+        return _build(document, *parts, namespace)
     except Broken:
         return None
 
@@ -68,8 +58,7 @@ def _alertname(config_map: Mapping[str, Any], mapped: str, status: str) -> str:
     if ALERTNAME in annotations:
         return str(annotations[ALERTNAME])
     for key in config_map.get("data") or {}:
-        alert = Alert(status, {"alertname": key}, "", "", {})
-        if definition_name(alert) == config_map["metadata"]["name"]:
+        if named(key, status) == config_map["metadata"]["name"]:
             return str(key)
     return mapped
 
