@@ -58,7 +58,7 @@ install_function() {
   kind load docker-image "$IMAGE" --name "$CLUSTER"
   k apply --kustomize knative/
   share_token
-  k apply --filename knative/definitions/openferotest.yaml
+  k apply --kustomize knative/definitions/openferotest/
   # A pod of an older image goes; the next notification starts one of this.
   k delete pod --namespace openfero --selector serving.knative.dev/service=openfero --wait=false
   k wait ksvc openfero --namespace openfero --for condition=Ready --timeout 5m

@@ -319,7 +319,7 @@ def starts_at(alert: dict[str, Any]) -> datetime:
 class TestTheTestAlert:
     """The shortest way to see that it all works, as the definition itself says it."""
 
-    FILE = ROOT / "knative" / "definitions" / "openferotest.yaml"
+    FILE = ROOT / "knative" / "definitions" / "openferotest" / "definition.yaml"
 
     @pytest.fixture
     def definition(self, kube: Kube) -> Iterator[str]:

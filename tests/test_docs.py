@@ -26,7 +26,7 @@ from function.rails import ANNOTATIONS, Rails, read_rails
 from function.settings import Settings
 from function.transport import CONNECT_SECONDS, PAUSES, READ_SECONDS
 
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("[!.]*/**/README.md")])
 
 
 def page(name: str) -> str:

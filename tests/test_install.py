@@ -109,7 +109,7 @@ def test_it_is_seen_when_it_is_ready(terminal: Terminal) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_job_of_the_test_alert_is_seen(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.types(the_line("openferotest.yaml"))
+    terminal.types(the_line("definitions/openferotest"))
     [door, *_] = doors()
     with running(
         door, tmp_path / "log", terminal.kubeconfig, OPENFERO_JOBS_NAMESPACE="openfero-jobs"
@@ -124,7 +124,7 @@ def test_the_job_of_the_test_alert_is_seen(terminal: Terminal, tmp_path: Path) -
 def test_it_is_taken_away_and_comes_back_with_its_definitions(
     terminal: Terminal, installed: str
 ) -> None:
-    terminal.types(the_line("openferotest.yaml"))
+    terminal.types(the_line("definitions/openferotest"))
 
     terminal.types(the_line("get configmaps"))
     terminal.types(the_line("delete -k"))

@@ -41,10 +41,11 @@ from function.settle import Settler
 from function.webhook import SECONDS
 
 CONFINE = BASE / "components" / "confine"
-SAMPLES = {
-    path.stem: yaml.safe_load(path.read_text())
-    for path in sorted((BASE / "definitions").glob("*.yaml"))
+FILES = {
+    "openferotest": BASE / "definitions" / "openferotest" / "definition.yaml",
+    "that of make run": ROOT / "test" / "definition.yaml",
 }
+SAMPLES = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
 
 STRANGER = "system:serviceaccount:openfero:default"
 
@@ -161,8 +162,7 @@ def test_an_overlay_with_the_patch_of_the_comment_builds(kubectl: Kubectl, overl
 def test_a_sample_definition_is_taken_and_is_found_where_the_function_looks(
     kubectl: Kubectl, base: object, name: str
 ) -> None:
-    path = BASE / "definitions" / f"{name}.yaml"
-    kubectl("apply", "--validate=strict", "--dry-run=server", "-f", path)
+    kubectl("apply", "--validate=strict", "--dry-run=server", "-f", FILES[name])
 
     metadata = SAMPLES[name]["metadata"]
     assert metadata["namespace"] == NAMESPACE

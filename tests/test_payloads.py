@@ -1,4 +1,4 @@
-"""What lies in test/ and knative/definitions/ for everyone to try, read as the function reads it."""
+"""What lies in test/ for everyone to try, read as the function reads it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from function.local.rules import check_job
 
 README = (ROOT / "test" / "README.md").read_text()
 FILES = sorted(path.name for path in (ROOT / "test").glob("*.json"))
-DEFINITION = yaml.safe_load((ROOT / "knative/definitions/kubequotaalmostfull.yaml").read_text())
+DEFINITION = yaml.safe_load((ROOT / "test/definition.yaml").read_text())
 
 
 def content(name: str) -> Any:

@@ -231,7 +231,7 @@ def as_shown(demo: Demo) -> Demo:
     again, get_jobs, *_ = demo.commands()
     kubectl = get_jobs.removesuffix(" get jobs")
     demo.type(f"{kubectl} delete jobs,configmaps --all")
-    demo.type(f"{kubectl} apply -f knative/definitions/kubequotaalmostfull.yaml")
+    demo.type(f"{kubectl} apply -f test/definition.yaml")
     demo.type(again)
     return demo
 

@@ -31,7 +31,7 @@ from function.local.processes import (
 )
 from function.local.server import LocalAPI
 
-DEFINITION = Path("knative/definitions/kubequotaalmostfull.yaml")
+DEFINITION = Path("test/definition.yaml")
 NOTIFICATION = Path("test/alerts.json")
 
 
