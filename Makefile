@@ -20,7 +20,7 @@ TO_TEST := to-test-$(CONTENT)
 .DEFAULT_GOAL := help
 # One environment is not installed into twice at the same time.
 .NOTPARALLEL:
-.PHONY: help run test check real test-real test-monitoring build kind clean
+.PHONY: help run test check real test-real test-monitoring build pin kind clean
 
 # A real control plane, compiled once for each go.sum.
 REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
@@ -87,6 +87,9 @@ build: ## Build the image: make build IMAGE=registry/name:tag
 	@$(ENGINE) build --file Containerfile --tag '$(IMAGE)' .
 	@echo "Push it, and in the folder of your kustomization (knative/ if you have none) type:"
 	@echo "kustomize edit set image dev.local/openfero=$(IMAGE)"
+
+pin: ## Write the digests of all images into the definitions and the Containerfile
+	@hack/pin.sh $(wildcard knative/definitions/*/definition.yaml) Containerfile
 
 kind: ## A cluster here, from Prometheus to the Job; needs docker and kind, not run in CI
 	@hack/kind.sh

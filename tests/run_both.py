@@ -60,6 +60,14 @@ AROUND = (
 )
 # By itself: policies that confine the function hold a moment longer than they are there.
 APPLIED = ("knative", "components", "alertmanager_config", "new")
+# Each entry of the starter pack, as its account.
+PACK = (
+    "starter_pack",
+    *(
+        f"starter_{path.parent.name}"
+        for path in sorted(ROOT.glob("knative/definitions/*/alerts.json"))
+    ),
+)
 BY_MODULE = ("--dist=loadscope", "--no-loadscope-reorder")
 TWO = ("-n2", *BY_MODULE)
 # They mostly wait, for a minute without API server or for a token to be read again.
@@ -82,6 +90,7 @@ IN_ANY_CLUSTER: tuple[Run, ...] = (
 IN_OURS: tuple[Run, ...] = (
     ("what is around the function", FUNCTIONS_FRAMEWORK, (*FOUR, *files(AROUND))),
     ("what is applied to a cluster", FUNCTIONS_FRAMEWORK, (*TWO, *files(APPLIED))),
+    ("the starter pack", FUNCTIONS_FRAMEWORK, (*TWO, *files(PACK))),
 )
 
 

@@ -34,7 +34,7 @@ def test_what_asks_an_api_asks_a_real_one_too_in_exactly_one_list() -> None:
     command = [sys.executable, "-c", COLLECT]
     collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     found = json.loads(collected.stdout.partition("\n")[0])
-    lists = (run_both.THROUGH, run_both.ASKING, run_both.AROUND, run_both.APPLIED)
+    lists = (run_both.THROUGH, run_both.ASKING, run_both.AROUND, run_both.APPLIED, run_both.PACK)
     listed = [name for names in (*lists, EXCEPTIONS) for name in names]
 
     assert len(listed) == len(set(listed))
@@ -42,7 +42,8 @@ def test_what_asks_an_api_asks_a_real_one_too_in_exactly_one_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [run_both.THROUGH + run_both.ASKING, run_both.AROUND, run_both.APPLIED]
+    "names",
+    [run_both.THROUGH + run_both.ASKING, run_both.AROUND, run_both.APPLIED, run_both.PACK],
 )
 def test_every_file_of_a_list_is_there(names: tuple[str, ...]) -> None:
     assert [name for name in run_both.files(names) if not (ROOT / name).exists()] == []

@@ -16,6 +16,7 @@ import yaml
 from conftest import NAMESPACE
 from kubectl import BASE, FUNCTION, Kubectl
 from make import a_manifest
+from openfero import openfero
 from overlays import build, with_components
 from starter_pack import ENTRIES, PACK, Entry
 from waiting import until
@@ -24,6 +25,9 @@ from function.alerts import Alert, read_notification
 from function.definitions import definition_name, read_definition
 from function.jobs import build_job
 from function.rails import read_rails
+
+PAGE = (PACK / "README.md").read_text()
+IN_ANY_SHELL = {"echo", "false", "printf", "test", "true"}
 
 LIMITS = BASE / "components" / "confine" / "limits.yaml"
 
@@ -103,6 +107,45 @@ def test_its_example_looks_like_one_of_the_rule(entry: Entry) -> None:
     assert {"description", "runbook_url", "summary"} == alert.source["annotations"].keys()
 
 
+def rights(entry: Entry) -> set[tuple[str, str]]:
+    """Return (verb, resource) of all that its account may be bound to."""
+    return {
+        (verb, resource)
+        for each in entry.access
+        for rule in each.get("rules", [])
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_it_has_a_row_in_the_table_that_says_what_it_may(entry: Entry) -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)/\) (.*)\|$", PAGE, re.M)
+    [(name, row)] = [(name, row) for name, folder, row in rows if folder == entry.name]
+    told = {
+        (verb, resource)
+        for part in row.split(" | ")[2].split("; ")
+        for verb in re.findall(r"\b(?:get|list|create|patch|delete)\b", part)
+        for resource in re.findall(r"pods/log|\b[a-z]+s\b", part)
+    }
+
+    assert name == alert_of(entry).name
+    assert told == rights(entry)
+
+
+def test_the_page_names_each_program_that_a_script_calls(entry: Entry) -> None:
+    """Beside what any shell has in itself."""
+    [told] = re.findall(r"must have (.*?), such as", PAGE, re.DOTALL)
+    called = set(re.findall(r"(?:^|[|(;&]|\$\()\s*(\w+)\s", entry.script, re.M))
+
+    assert called & set(containers.TOOLS) <= {*re.findall(r"`(\w+)`", told), *IN_ANY_SHELL}
+
+
+def test_lint_finds_nothing(entry: Entry) -> None:
+    ran = openfero("lint", entry.folder)
+
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
 # The guard rails.
 
 
@@ -119,15 +162,11 @@ def test_its_guard_rails_hold_on_the_example_and_bound_how_often_it_runs(entry: 
 def test_what_changes_something_waits_for_a_person_and_what_only_looks_does_not(
     entry: Entry,
 ) -> None:
-    granted = {
-        (resource, verb)
-        for each in entry.access
-        for rule in each.get("rules", [])
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
+    changes = {
+        (verb, resource)
+        for verb, resource in rights(entry)
+        if verb not in READS and (verb, resource) != ("create", "events")
     }
-
-    changes = {each for each in granted if each[1] not in READS and each != ("events", "create")}
 
     assert entry.rails.get("mode") == ("approve" if changes else None)
 
