@@ -20,7 +20,7 @@ digest_of() {
 
 # `image: NAME:VERSION` in a manifest, `FROM NAME:VERSION` in a Containerfile.
 images_in() {
-  sed -nE 's/^[[:space:]]*(- )?(image:|FROM) ([^@[:space:]]+:[^@:/[:space:]]+)([[:space:]].*)?$/\3/p' "$@" | sort -u
+  sed -nE 's/^[[:space:]]*(- )?(image:|FROM) ([^@"[:space:]]+:[^@:"/[:space:]]+)([[:space:]].*)?$/\3/p' "$@" | sort -u
 }
 
 (($#)) || fail "which files?"
@@ -31,3 +31,6 @@ for image in $(images_in "$@"); do
   pattern=${image//./\\.}
   sed -i -E "s,((image:|FROM) $pattern)([[:space:]]|$),\\1@$digest\\3," "$@"
 done
+
+# An image without a version, or written in another way.
+! grep -nHE '^[[:space:]]*(- )?(image:|FROM) [^@]*$' "$@" || fail "these are not pinned"

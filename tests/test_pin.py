@@ -17,7 +17,6 @@ containers:
   - name: second
     image: alpine/k8s:1.34.10 # another one
   - image: busybox@sha256:f00
-  - image: registry:5000/tool
 """
 
 
@@ -25,7 +24,7 @@ def pin(folder: Path, *files: Path, tool: str = "", says: str = DIGEST) -> tuple
     """Run the script where, beside the basic programs, only this tool is on the PATH."""
     place = folder / "bin"
     place.mkdir(exist_ok=True)
-    for name in ("bash", "sed", "sort", "env"):
+    for name in ("bash", "sed", "sort", "env", "grep"):
         if not (place / name).exists():
             (place / name).symlink_to(str(shutil.which(name)))
     if tool:
@@ -93,6 +92,20 @@ def test_what_is_no_digest_is_not_written(manifest: Path, tmp_path: Path) -> Non
     assert status == 1
     assert "alpine/k8s:1.34.1: this is no digest: latest" in told
     assert manifest.read_text() == MANIFEST
+
+
+@pytest.mark.parametrize(
+    "line", ["- image: registry:5000/tool", '  image: "tool:1.2"', "FROM --platform=$B tool:1 AS b"]
+)
+def test_what_it_cannot_pin_is_a_failure_that_names_it(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "odd"
+    path.write_text(f"{line}\n")
+
+    status, out, told = pin(tmp_path, path, tool="crane")
+
+    assert status == 1
+    assert f"{path}:1:{line}" in out
+    assert "these are not pinned" in told
 
 
 def test_make_pin_is_about_each_definition_and_the_image() -> None:

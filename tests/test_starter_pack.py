@@ -155,7 +155,7 @@ def test_its_guard_rails_hold_on_the_example_and_bound_how_often_it_runs(entry: 
 
     assert rails.subject
     assert set(rails.subject) <= alert.labels.keys()
-    assert "cooldown" in entry.rails or "max-runs" in entry.rails
+    assert (rails.cooldown or 0) >= 30 * 60
     assert all(each.holds(alert.labels) for each in rails.match)
 
 
@@ -204,9 +204,20 @@ def test_its_job_ends_and_is_not_tried_for_ever(entry: Entry) -> None:
 
 
 def test_its_image_has_a_version(entry: Entry) -> None:
-    _, _, tag = entry.container["image"].rpartition(":")
+    """And perhaps a digest."""
+    assert re.fullmatch(
+        r"[a-z0-9/.-]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", entry.container["image"]
+    )
 
-    assert re.fullmatch(r"v?\d+\.\d+\.\d+.*", tag)
+
+def test_lint_finds_nothing_when_it_is_pinned_either(entry: Entry, tmp_path: Path) -> None:
+    image = entry.container["image"]
+    pinned = f"{image.partition('@')[0]}@sha256:{'0' * 64}"
+    text = (entry.folder / "definition.yaml").read_text().replace(image, pinned)
+    (tmp_path / "definition.yaml").write_text(text)
+
+    assert openfero("lint", tmp_path).returncode == 0
+    assert pinned in text
 
 
 def test_its_container_has_its_limits(entry: Entry) -> None:
