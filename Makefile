@@ -17,10 +17,18 @@ CONTENT := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 TO_RUN  := to-run-$(CONTENT)
 TO_TEST := to-test-$(CONTENT)
 
+# Python that is checked.
+CODE := function tests hack gunicorn.conf.py
+
 .DEFAULT_GOAL := help
 # One environment is not installed into twice at the same time.
 .NOTPARALLEL:
-.PHONY: help run test check real test-real test-monitoring build pin kind clean
+
+# What `make bench` measures in: the environments of the tests, and those of a newer Python.
+NEW     := $(shell command -v python3.15 2> /dev/null)
+BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
+BENCHED  = $(BENCH) $(FF) $(FUNC)
+.PHONY: help run test check real test-real test-monitoring bench lock build pin kind clean
 
 # A real control plane, compiled once for each go.sum.
 REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
@@ -42,8 +50,8 @@ test: check $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Check the code and run the wh
 	@$(FF)/bin/python tests/run_both.py $(ARGS)
 
 check: $(FF)/$(TO_TEST) ## Check format, style and types
-	@$(FF)/bin/ruff format --check function tests
-	@$(FF)/bin/ruff check function tests
+	@$(FF)/bin/ruff format --check $(CODE)
+	@$(FF)/bin/ruff check $(CODE)
 	@$(FF)/bin/mypy
 
 real: $(REAL)/done $(CRDS)/done ## Compile etcd and Kubernetes for the tests (Go 1.26 or newer, some minutes, once)
@@ -54,6 +62,13 @@ test-real: $(if $(KUBECONFIG),,real) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run 
 
 test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Prometheus and Alertmanager
 	@$(FF)/bin/python -m pytest --api=real -m monitoring -n2 --dist=worksteal $(ARGS) tests/test_monitoring.py
+
+bench: $(REAL)/done $(BENCH:%=%/$(TO_RUN)) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Measure, and write the tables of docs/performance.md: a quarter of an hour
+	@$(FF)/bin/python hack/bench $(BENCHED:%=--python=%/bin/python) $(ARGS)
+
+lock: $(FF)/$(TO_TEST) ## Lock what the image installs: after a change of its dependencies, or for newer versions
+	@$(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.15 --python-platform linux \
+	  --extra functions-framework --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 $(REAL)/done:
 	$(check_go)
@@ -104,6 +119,13 @@ $(FF)/$(TO_RUN):
 $(FF)/$(TO_TEST):
 	$(call install,$(FF),$(FF_TO_TEST))
 	@touch $(FF)/$(TO_RUN)
+
+$(BENCH:%=%/$(TO_RUN)): PYTHON = $(NEW)
+$(FF)-3.15/$(TO_RUN):
+	$(call install,$(FF)-3.15,functions-framework)
+
+$(FUNC)-3.15/$(TO_RUN):
+	$(call install,$(FUNC)-3.15,func)
 
 $(FUNC)/$(TO_TEST):
 	$(call install,$(FUNC),$(FUNC_TO_TEST))

@@ -4,10 +4,11 @@ Best effort, beside the answer: it delays none and decides none.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Lock, Semaphore
+from threading import Condition, Lock, Semaphore
 from typing import Any
 
 from function.cluster import Cluster
@@ -22,6 +23,8 @@ from function.transport import BESIDE
 # a process that is told to stop does.
 SECONDS = 2.0
 AGE = 10.0
+# For so long they give way to alerts, whose Jobs would else come a fifth later.
+HELD = 3.0
 # Of each kind so many may wait to be told; beyond that nothing more is taken.
 MOST = 1000
 
@@ -38,8 +41,24 @@ class Recorder:
         self._pool = ThreadPoolExecutor(BESIDE, thread_name_prefix="recorder")
         # Apart: an Event lives for an hour, a mark as long as its Job.
         self._room = {EVENTS: Semaphore(MOST), MARKS: Semaphore(MOST)}
+        self._quiet = Condition()
+        self._notifications = 0
         self._lock = Lock()
         self._logged: set[tuple[str, bool]] = set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Tell nothing while a notification is settled, unless that takes long."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._quiet:
+            self._notifications += change
+            self._quiet.notify_all()
 
     def tell(self, outcome: Outcome, config_map: dict[str, Any]) -> None:
         """Write an Event on a definition."""
@@ -55,15 +74,18 @@ class Recorder:
         if not self._room[what].acquire(blocking=False):
             return self._log_once(what, f"more than {MOST} wait to be told")
         try:
-            self._pool.submit(self._do, what, act, time.monotonic() + AGE)
+            self._pool.submit(self._do, what, act, time.monotonic())
         except RuntimeError as exc:  # the process ends, or has no thread left
             self._room[what].release()
             self._log_once(what, str(exc))
         return None
 
-    def _do(self, what: str, act: Callable[[float], object], until: float) -> None:
+    def _do(self, what: str, act: Callable[[float], object], submitted: float) -> None:
         try:
-            act(min(until, time.monotonic() + SECONDS))
+            with self._quiet:
+                left = submitted + HELD - time.monotonic()
+                self._quiet.wait_for(lambda: not self._notifications, max(0.0, left))
+            act(min(submitted + AGE, time.monotonic() + SECONDS))
         except Unavailable as exc:
             # Without a cause it is what the API server said.
             self._log_once(what, str(exc), is_answer=exc.__cause__ is None)

@@ -45,12 +45,14 @@ class Settler:
         unavailable; should it be settled a moment later, the retry finds it.
         """
         started = time.monotonic()
-        futures = self._start(notification, deadline)
-        wait(futures.values(), timeout=_left(deadline))
-        outcomes = [
-            _outcome(futures.get(index), alert) for index, alert in enumerate(notification.alerts)
-        ]
-        _log(notification, outcomes, time.monotonic() - started)
+        with self._recorder.held():
+            futures = self._start(notification, deadline)
+            wait(futures.values(), timeout=_left(deadline))
+            outcomes = [
+                _outcome(futures.get(index), alert)
+                for index, alert in enumerate(notification.alerts)
+            ]
+            _log(notification, outcomes, time.monotonic() - started)
         return outcomes
 
     def _start(self, notification: Notification, deadline: float) -> dict[int, Future[Outcome]]:

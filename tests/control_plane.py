@@ -163,14 +163,15 @@ class ControlPlane:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[ControlPlane]:
-    """Run a whole control plane for as long as the block."""
+def running(folder: Path, controllers: bool = True) -> Iterator[ControlPlane]:
+    """Run a control plane for as long as the block: a whole one, or without `controllers`."""
     plane = ControlPlane(folder)
     _write_credentials(folder)
     try:
         plane.start_etcd()
         plane.start_api_server()
-        plane.start_controllers()
+        if controllers:
+            plane.start_controllers()
         yield plane
     finally:
         plane.stop()

@@ -20,6 +20,7 @@ SERVICE: dict[str, Any] = yaml.safe_load((ROOT / "knative" / "service.yaml").rea
 TEMPLATE = SERVICE["spec"]["template"]
 POD = TEMPLATE["spec"]
 CONTAINER = POD["containers"][0]
+LAZY = ("PYTHON_LAZY_IMPORTS", "all")
 
 
 def test_it_is_taken_by_the_schema_of_func() -> None:
@@ -70,8 +71,15 @@ def test_its_settings_are_taken_by_the_function() -> None:
     told = {each["name"]: each["value"] for each in FUNC["run"]["envs"]}
     of_the_service = {each["name"]: each["value"] for each in CONTAINER["env"]}
 
-    assert told.items() <= of_the_service.items()
+    assert told.items() - {LAZY} <= of_the_service.items()
     assert Settings.from_environ(told).jobs_namespace == "openfero-jobs"
+
+
+def test_it_loads_modules_when_they_are_used_as_the_image_does() -> None:
+    told = {each["name"]: each["value"] for each in FUNC["run"]["envs"]}
+
+    assert LAZY in told.items()
+    assert f"ENV {'='.join(LAZY)}\n" in (ROOT / "Containerfile").read_text()
 
 
 def test_func_makes_no_cloudevents_of_plain_webhooks() -> None:

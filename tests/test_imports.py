@@ -38,6 +38,7 @@ DRAGGED_IN = {
 MAY_COME = {
     "blinker": "oauthlib uses it where flask brought it",
     "cython_runtime": "compiled code of PyYAML and charset_normalizer",
+    "_missing_stdlib_info": "Python 3.15: what to say of modules that it was built without",
     "google": "a namespace that others leave in the environment",
     "six": "older versions of dateutil",
     "sitecustomize": "Debian starts every interpreter with it",

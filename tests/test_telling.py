@@ -187,6 +187,39 @@ class TestEvents:
 
         assert response.words == ["created"]
 
+    def test_they_give_way_to_the_jobs_of_their_notification(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        alerts = [an_episode(alertname, pod=f"web-{number}") for number in range(20)]
+        since = len(proxy.requests)
+
+        def told() -> list[bool]:
+            posts = [r for r in proxy.requests[since:] if is_event(r) or r.is_create]
+            return [is_event(request) for request in posts]
+
+        assert notify(proxied.url, *alerts).words == ["created"] * 20
+
+        until(lambda: sum(told()) == 20, "all are told")
+        assert told() == [False] * 20 + [True] * 20
+
+    def test_but_for_no_longer_than_a_slow_cluster_may_take(
+        self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        since = len(proxy.requests)
+
+        def holds_up_one(request: Request) -> bool:
+            return request.is_create and b"web-slow" in request.body
+
+        with proxy.playing(first(1, Delay(30), holds_up_one)):
+            pods = ("web-slow", "web-1")
+            notify(proxied.url, *[an_episode(alertname, pod=pod) for pod in pods])
+        sent = [r for r in proxy.requests[since:] if is_event(r) or holds_up_one(r)]
+        tries = [number for number, request in enumerate(sent) if holds_up_one(request)]
+
+        assert any(is_event(request) for request in sent[: tries[-1]])
+
 
 class TestTheJob:
     def job(self, kube: Kube, name: str) -> dict[str, str]:

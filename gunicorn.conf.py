@@ -1,0 +1,25 @@
+"""How gunicorn serves the function: in the image, and wherever docs/development.md starts it."""
+
+import gc
+import sys
+
+# One process: alerts wait for the cluster, and a second process would double the memory.
+workers = 1
+# Its master loads the function, so that what is wrong with the settings ends it at once.
+preload_app = True
+# 64 notifications at once, and room for the health probes. Threads are made when needed.
+threads = 80
+# The function ends what takes too long; gunicorn would end the whole process.
+timeout = 0
+graceful_timeout = 30
+# It lies on the file system, which is read-only.
+control_socket_disable = True
+
+# While modules are loaded much is made, and nearly no cycles: to look for them as often as
+# Python does takes a tenth of a cold start.
+gc.set_threshold(50_000)
+
+# With PYTHON_LAZY_IMPORTS=all, from Python 3.15 on, a module is loaded when it is first used.
+# flask reads one of its own as an attribute, which nobody then has loaded.
+if hasattr(sys, "set_lazy_imports_filter"):
+    sys.set_lazy_imports_filter(lambda importer, name, fromlist: importer != "flask")

@@ -1,0 +1,5 @@
+"""Nothing but the server."""
+
+
+def settle() -> None:
+    """Answer at once."""
