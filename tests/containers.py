@@ -1,6 +1,7 @@
 """The container of a Job as a process of this machine: its script, its variables, its account."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,12 +15,11 @@ import control_plane
 import pytest
 from kubectl import Ran
 
-TOOLS = (
-    *("awk", "basename", "cat", "cut", "date", "echo", "env", "expr", "false", "grep", "head"),
-    *("mkdir", "mktemp", "printf", "rm", "sed", "sleep", "sort", "tail", "tee", "test", "touch"),
-    *("tr", "true", "uniq", "wc", "xargs"),
-)
+TOOLS = ("awk", "cut", "date", "grep", "head", "sed", "sort", "tail", "tr", "uniq")
 """What a script may call beside sh and kubectl: Alpine has each, and so has this machine."""
+
+SHELL = "STARTER_SHELL"
+"""The variable of the tests' environment that says what runs the scripts: dash, or busybox."""
 
 MEANWHILE = """\
 #!/bin/sh
@@ -113,12 +113,8 @@ def _tools(folder: Path, meanwhile: Meanwhile | None) -> Path:
     """Make the folder that is the PATH: what the image is documented to have, and no more."""
     place = folder / "bin"
     place.mkdir()
-    dash = shutil.which("dash")
-    if not dash:
-        pytest.skip("needs dash, the plainest sh: apt-get install dash")
-    (place / "sh").symlink_to(dash)
-    for name in TOOLS:
-        (place / name).symlink_to(str(shutil.which(name)))
+    for name, program in _programs().items():
+        (place / name).symlink_to(program)
     kubectl = control_plane.binaries() / "kubectl"
     if meanwhile:
         (place / "kubectl").write_text(_interrupted(meanwhile, kubectl, folder))
@@ -126,6 +122,17 @@ def _tools(folder: Path, meanwhile: Meanwhile | None) -> Path:
     else:
         (place / "kubectl").symlink_to(kubectl)
     return place
+
+
+def _programs() -> dict[str, str]:
+    """What is behind `sh` and each tool: dash and this machine's, or busybox, as in the image."""
+    name = os.environ.get(SHELL, "dash")
+    shell = shutil.which(name)
+    if not shell:
+        pytest.skip(f"needs {name} to run the scripts: apt-get install {name}")
+    if name == "busybox":
+        return dict.fromkeys(("sh", *TOOLS), shell)
+    return {"sh": shell, **{tool: str(shutil.which(tool)) for tool in TOOLS}}
 
 
 def _interrupted(meanwhile: Meanwhile, kubectl: Path, folder: Path) -> str:

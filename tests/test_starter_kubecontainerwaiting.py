@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import containers
 import pytest
 from diagnoses import (
     a_pod,
@@ -181,6 +182,50 @@ def test_it_says_which_init_container_has_not_ended(pack: Pack) -> None:
     make(pack, a_pod("init", status, initContainers=images, status={"initContainerStatuses": init}))
 
     check(pack, "init", "PodInitializing", "init container migrate has not ended well")
+
+
+def test_it_prints_no_message_of_what_has_ended_for_that_may_be_the_end_of_a_log(
+    pack: Pack,
+) -> None:
+    leak = "login failed with password swordfish"
+    init = [
+        a_status("migrate", state=ended(1, message=leak), lastState=ended(2, message=leak)),
+        a_status("wait", state=waiting("PodInitializing"), lastState=ended(3, message=leak)),
+    ]
+    told = [
+        a_status(state=waiting("PodInitializing", "so it is"), lastState=ended(1, message=leak)),
+        a_status("sidecar", state=ended(4, message=leak)),
+    ]
+    images = [{"name": each["name"], "image": "shop/init:1"} for each in init]
+    make(pack, a_pod("leaky", *told, initContainers=images, status={"initContainerStatuses": init}))
+
+    text = check(pack, "leaky", "PodInitializing", "init container migrate has not ended well")
+
+    assert '  migrate: 0 restarts; not ready; terminated "Error", exit code 1, from ' in text
+    assert 'waiting "PodInitializing": "so it is"' in text
+    assert "swordfish" not in text
+
+
+def test_names_of_containers_are_text_and_no_numbers(pack: Pack) -> None:
+    names = {"01": "InvalidImageName", "1": "ErrImageNeverPull", "1e0": "ImagePullBackOff"}
+    statuses = [a_status(name, state=waiting(reason)) for name, reason in names.items()]
+    make(pack, a_pod("numbers", *statuses))
+
+    runs = {name: pack.run(pod="numbers", container=name) for name in names}
+
+    for name, reason in names.items():
+        assert runs[name].stdout.startswith(f"container {name} waits, {reason}: ")
+
+
+def test_under_busybox_it_says_the_same(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(containers.SHELL, "busybox")
+    make(pack, a_claim("slow"), pulling("busybox", "manifest unknown"))
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "slow"}}
+    status = a_status(state=waiting("ContainerCreating"))
+    make(pack, a_pod("busybox-claim", status, volumes=[volume]))
+
+    check(pack, "busybox", "ImagePullBackOff", "the registry has no such image or tag")
+    check(pack, "busybox-claim", "ContainerCreating", "claim slow is Pending")
 
 
 def test_it_says_what_the_container_waits_for_now_not_what_the_alert_was_about(pack: Pack) -> None:

@@ -32,7 +32,13 @@ SPECIAL: dict[str, tuple[dict[str, Any], str]] = {
         MANAGED,
     ),
 }
-STUCK = ("api", "twice", "raced", "again", "paused", "served", "forgotten", "synced", *SPECIAL)
+SYNCED = {
+    "by-argo": "argocd-controller",
+    "by-helm": "helm-controller",
+    "by-kustomize": "kustomize-controller",
+}
+BY_HAND = ("api", "twice", "raced", "again", "paused", "served", "forgotten", "quiet", "strayed")
+STUCK = (*BY_HAND, *SYNCED, *SPECIAL)
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +60,17 @@ def make(pack: Pack, *names: str, serve: bool = True, namespace: str = "") -> No
         let_pods_serve(pack, set(names), namespace or pack.namespace)
 
 
-def a_deployment(name: str) -> dict[str, Any]:
+def a_deployment(name: str, replicas: int = 1) -> dict[str, Any]:
     metadata, _ = SPECIAL.get(name, ({}, ""))
     variables = [{"name": "AWKWARD", "value": AWKWARD}]
     container = {"name": "api", "image": OLD, "env": variables}
-    labels = {"app": name}
+    labels = {"app": name, "in": "notin", "example.org/none": ""}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name, **metadata},
         "spec": {
+            "replicas": replicas,
             "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
@@ -72,21 +79,32 @@ def a_deployment(name: str) -> dict[str, Any]:
 
 def let_pods_serve(pack: Pack, apps: set[str], namespace: str) -> None:
     """Say of the first pod of each that it is ready, as its kubelet would."""
+    pods_serve(pack, apps, OLD, len(apps), namespace)
+    wait = ("wait", "--for=condition=Available", "-n", namespace, "--timeout=30s")
+    pack.kubectl(*wait, *(f"deployment/{name}" for name in apps))
+
+
+def pods_serve(pack: Pack, apps: set[str], image: str, number: int, namespace: str = "") -> None:
+    """Wait until there are so many pods with this image, and say that they are ready."""
+    where = ("-n", namespace or pack.namespace)
 
     def pods() -> Objects:
-        found = pack.kubectl("get", "pods", "-n", namespace, "--output=json").stdout
+        found = pack.kubectl("get", "pods", *where, "--output=json").stdout
         every: Objects = json.loads(found)["items"]
-        return [each for each in every if each["metadata"]["labels"].get("app") in apps]
+        return [each for each in every if app_and_image(each) in expected]
 
-    until(lambda: len(pods()) == len(apps), "each has its pod")
+    expected = {(app, image) for app in apps}
+    until(lambda: len(pods()) == number, "the pods are there")
     ready = [
         {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
         for pod in pods()
     ]
-    replace = ("replace", "--subresource=status", "-n", namespace, "-f", "-")
+    replace = ("replace", "--subresource=status", *where, "-f", "-")
     pack.kubectl(*replace, stdin=a_list(*map(without_version, ready)))
-    wait = ("wait", "--for=condition=Available", "-n", namespace, "--timeout=30s")
-    pack.kubectl(*wait, *(f"deployment/{name}" for name in apps))
+
+
+def app_and_image(pod: dict[str, Any]) -> tuple[str, str]:
+    return pod["metadata"]["labels"].get("app", ""), pod["spec"]["containers"][0]["image"]
 
 
 def without_version(content: dict[str, Any]) -> dict[str, Any]:
@@ -208,11 +226,14 @@ def test_what_another_controller_rolls_out_is_left_to_it(pack: Pack, name: str) 
     is_left(pack, name, SPECIAL[name][1])
 
 
-def test_what_argo_cd_has_once_applied_is_left_whatever_its_labels(pack: Pack) -> None:
-    label = ("label", "deployment", "synced", "team=shop", "-n", pack.namespace)
-    pack.kubectl(*label, "--field-manager=argocd-controller")
+@pytest.mark.parametrize("name", SYNCED)
+def test_what_a_gitops_controller_has_once_applied_is_left_whatever_its_labels(
+    pack: Pack, name: str
+) -> None:
+    label = ("label", "deployment", name, "team=shop", "-n", pack.namespace)
+    pack.kubectl(*label, f"--field-manager={SYNCED[name]}")
 
-    is_left(pack, "synced", MANAGED)
+    is_left(pack, name, MANAGED)
 
 
 def test_the_first_revision_has_nothing_to_go_back_to(pack: Pack) -> None:
@@ -230,6 +251,105 @@ def test_to_a_revision_that_never_served_it_does_not_go(pack: Pack) -> None:
     is_left(pack, "again", reason, NEWEST)
 
 
+def test_to_a_stuck_revision_it_does_not_go_while_an_older_one_serves_more(pack: Pack) -> None:
+    """Two bad ones again, but one pod of the first of them was ready once."""
+    pack.kubectl("create", "-n", pack.namespace, "-f", "-", stdin=a_deployment("mixed", 3))
+    pods_serve(pack, {"mixed"}, OLD, 3)
+    roll_out(pack, NEW, "mixed")
+    pods_serve(pack, {"mixed"}, NEW, 1)
+    until(lambda: serving(pack, "mixed") == {OLD: 2, NEW: 1}, "one pod is replaced")
+    roll_out(pack, NEWEST, "mixed")
+    assert serving(pack, "mixed") == {OLD: 2, NEW: 1, NEWEST: 0}
+
+    reason = "an older revision serves more than the previous one; choose by hand"
+    is_left(pack, "mixed", reason, NEWEST)
+
+
+def serving(pack: Pack, name: str) -> dict[str, int]:
+    """How many pods of each image are available."""
+    listed = ("get", "replicasets", "-n", pack.namespace, f"--selector=app={name}")
+    items: Objects = json.loads(pack.kubectl(*listed, "--output=json").stdout)["items"]
+    return {
+        each["spec"]["template"]["spec"]["containers"][0]["image"]: each["status"].get(
+            "availableReplicas", 0
+        )
+        for each in items
+    }
+
+
+def test_what_its_selector_does_not_select_is_none_of_its_revisions(pack: Pack) -> None:
+    """One asks for no more ReplicaSets than one needs: a namespace may have hundreds."""
+    owner = deployment(pack, "strayed")["metadata"]
+    pack.kubectl("create", "-n", pack.namespace, "-f", "-", stdin=a_stray(owner))
+
+    ran = pack.run(deployment="strayed")
+
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    assert image_of(pack, "strayed") == OLD
+
+
+def a_stray(owner: dict[str, Any]) -> dict[str, Any]:
+    """Return a ReplicaSet that calls itself the first revision, and would be the first found."""
+    labels = {"app": "a-stray"}
+    container = {"name": "api", "image": NEWEST}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": "a-stray",
+            "annotations": {"deployment.kubernetes.io/revision": "1"},
+            "ownerReferences": [
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "Deployment",
+                    "name": owner["name"],
+                    "uid": owner["uid"],
+                }
+            ],
+        },
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+
+
+@pytest.fixture
+def no_more_revisions(pack: Pack) -> Iterator[None]:
+    """A quota lets no ReplicaSet be made: the controller of a new Deployment gets nowhere."""
+    where = ("-n", pack.namespace)
+    another = a_stray({"name": "none", "uid": "1"})
+    another["metadata"]["name"] = "another-stray"
+    dry_run = ("create", *where, "--dry-run=server", "-f", "-")
+    pack.kubectl("create", "quota", "full", "--hard=count/replicasets.apps=0", *where)
+    until(
+        lambda: "exceeded quota" in pack.kubectl(*dry_run, stdin=another, check=False).stderr,
+        "the quota is in force",
+    )
+    yield
+    pack.kubectl("delete", "quota", "full", *where)
+
+
+def test_what_its_controller_has_not_looked_at_since_is_not_taken_for_stuck(
+    pack: Pack, no_more_revisions: None
+) -> None:
+    unseen = a_deployment("unseen")
+    unseen["spec"]["progressDeadlineSeconds"] = 2**31 - 1  # none: the controller says nothing
+    stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    stuck["lastTransitionTime"] = stuck["lastUpdateTime"] = "2026-01-01T00:00:00Z"
+    unseen["status"] = {"observedGeneration": 1, "conditions": [stuck]}
+    where = ("-n", pack.namespace, "-f", "-")
+    pack.kubectl("create", *where, stdin=unseen)
+    pack.kubectl("replace", "--subresource=status", *where, stdin=unseen)
+    is_left(pack, "unseen", "its revision is not known", OLD)
+
+    pack.kubectl("set", "image", "deployment/unseen", f"api={NEW}", "-n", pack.namespace)
+
+    assert deployment(pack, "unseen")["status"]["observedGeneration"] == 1
+    is_left(pack, "unseen", "it is no longer stuck")
+
+
 def test_what_is_approved_is_not_the_end_of_the_next_rollout(pack: Pack) -> None:
     job = pack.job(deployment="forgotten")
     roll_out(pack, NEWEST, "forgotten")
@@ -245,8 +365,28 @@ def test_a_person_who_repairs_it_meanwhile_is_right(pack: Pack) -> None:
 
     ran = pack.run(deployment="raced", meanwhile=("patch", *fix))
 
-    assert ran.returncode != 0, "so that the Job looks again"
+    assert ran.returncode != 0, "so that a person looks again"
     assert image_of(pack, "raced") == NEWEST
+
+
+def test_an_event_that_cannot_be_written_does_not_undo_what_is_done_and_said(pack: Pack) -> None:
+    where = f"Deployment quiet in {pack.namespace}"
+    told = f"{where} was stuck at revision 2 and is back to revision 1\n"
+
+    ran = pack.run(deployment="quiet", meanwhile=("create", "get", "--raw=/refused"))
+
+    assert (ran.returncode, ran.stdout) == (0, told)
+    assert ran.stderr.endswith("no Event could be written\n")
+    assert image_of(pack, "quiet") == OLD
+
+
+def test_what_it_did_is_said_before_the_event_is_tried(pack: Pack) -> None:
+    """So that it is in the log even if that request is never answered."""
+    assert pack.entry.script.index(" and is back to") < pack.entry.script.index("kubectl create")
+
+
+def test_what_is_approved_is_one_try(pack: Pack) -> None:
+    assert pack.entry.job["spec"]["backoffLimit"] == 0
 
 
 def test_in_a_namespace_where_it_is_not_bound_it_can_do_nothing(pack: Pack) -> None:

@@ -11,7 +11,7 @@ from starter_pack import Pack, a_list, applied, changed, events_on, snapshot
 
 CEILING = "openfero.io/ceiling"
 
-NO_CEILING = "its owner has set no ceiling"
+NO_NUMBER = "its ceiling is not a plain number"
 
 # The maximum, its ceiling, and what the maximum becomes.
 RAISED = [
@@ -30,13 +30,18 @@ LEFT = [
     (0, 0, "TooManyReplicas", "20", "it is no longer at its maximum"),
     (10, 10, "", "20", "it wants no more than its maximum"),
     (10, 10, "TooFewReplicas", "20", "it wants no more than its maximum"),
-    (10, 10, "TooManyReplicas", "", NO_CEILING),
-    (10, 10, "TooManyReplicas", "plenty", NO_CEILING),
-    (10, 10, "TooManyReplicas", "20 pods", NO_CEILING),
-    (10, 10, "TooManyReplicas", "-20", NO_CEILING),
-    (10, 10, "TooManyReplicas", "020", NO_CEILING),
-    (10, 10, "TooManyReplicas", "9" * 40, NO_CEILING),
-    (10, 10, "TooManyReplicas", "$(touch pwned)", NO_CEILING),
+    (10, 10, "TooManyReplicas", "", "its owner has set no ceiling"),
+    (10, 10, "TooManyReplicas", "plenty", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "20 pods", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "-20", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "020", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "9" * 40, NO_NUMBER),
+    (10, 10, "TooManyReplicas", "$(touch pwned)", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "20 ", NO_NUMBER),
+    (10, 10, "TooManyReplicas", " 20", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "20\n", NO_NUMBER),
+    (10, 10, "TooManyReplicas", "20\n30", NO_NUMBER),
+    (10, 10, "TooManyReplicas", '"20"', NO_NUMBER),
     (10, 10, "TooManyReplicas", "10", "it is at its ceiling"),
     (10, 10, "TooManyReplicas", "9", "it is at its ceiling"),
 ]
@@ -61,7 +66,7 @@ def pack(
             an_hpa("api"),
             an_hpa("twice", "20"),
             an_hpa("raced", "20"),
-            an_hpa("lowered", "20"),
+            *(an_hpa(name, "20") for name in ("lowered", "eased", "fewer", "quiet")),
             an_hpa("calm", "20", there=3, wanted=3, limited=""),
         )
         pack.types("create rolebinding")
@@ -177,8 +182,43 @@ def test_a_person_who_changes_the_maximum_or_its_ceiling_meanwhile_is_right(
 
     ran = pack.run(horizontalpodautoscaler=name, meanwhile=("patch", *command))
 
-    assert ran.returncode != 0, "so that the Job looks again"
+    assert ran.returncode != 0, "so that a person looks again"
     assert maximum(pack, name) == left
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("eased", {"desiredReplicas": 9}), ("fewer", {"currentReplicas": 9})]
+)
+def test_an_hpa_that_comes_down_meanwhile_is_left(
+    pack: Pack, name: str, status: dict[str, int]
+) -> None:
+    where = ("-n", pack.namespace, "--subresource=status", "--type=merge")
+    command = ("patch", "hpa", name, *where, "-p", json.dumps({"status": status}))
+
+    ran = pack.run(horizontalpodautoscaler=name, meanwhile=("patch", *command))
+
+    assert ran.returncode != 0, "so that a person looks again"
+    assert maximum(pack, name) == 10
+
+
+def test_an_event_that_cannot_be_written_does_not_undo_what_is_done_and_said(pack: Pack) -> None:
+    ran = pack.run(horizontalpodautoscaler="quiet", meanwhile=("create", "get", "--raw=/refused"))
+
+    assert (ran.returncode, ran.stdout) == (
+        0,
+        f"maxReplicas of HPA quiet in {pack.namespace} was 10 and is 12\n",
+    )
+    assert ran.stderr.endswith("no Event could be written\n")
+    assert maximum(pack, "quiet") == 12
+
+
+def test_what_it_did_is_said_before_the_event_is_tried(pack: Pack) -> None:
+    """So that it is in the log even if that request is never answered."""
+    assert pack.entry.script.index(" and is $new") < pack.entry.script.index("kubectl create")
+
+
+def test_what_is_approved_is_one_try(pack: Pack) -> None:
+    assert pack.entry.job["spec"]["backoffLimit"] == 0
 
 
 def test_in_a_namespace_where_it_is_not_bound_it_can_do_nothing(pack: Pack) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import containers
 import pytest
 from diagnoses import (
     Logs,
@@ -141,6 +142,22 @@ def test_its_log_tells_of_the_failed_pods_and_the_end_of_the_log_of_the_last(
     assert pods == [["import-b", "api", "1", '"Error"'], ["import-a", "api", "4", '"Error"']]
     assert f'  2026-11-23T13:51:00Z x7 "{LIMIT}" "Job has reached\\nits limit"' in lines
     assert "swordfish" not in ran.stdout + ran.stderr
+
+
+def test_under_busybox_it_says_the_same(
+    pack: Pack, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(containers.SHELL, "busybox")
+    logs.texts["busybox-a", "api", False] = "no such table\n"
+    make(pack, a_job("busybox", *has_failed(), failed=1))
+    make(pack, a_failed_pod(pack, "busybox", "busybox-a", ended(3), nodeName=logs.node))
+
+    ran = pack.run(job_name="busybox")
+
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    [told] = findings(pack, "busybox", "Job")
+    assert told.endswith("1 pods; container api of its last failed pod ended with exit code 3")
+    assert "  no such table" in ran.stdout.splitlines()
 
 
 def wait_a_second() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import containers
 import pytest
 from starter_pack import Pack, a_list, applied, changed, events_on, snapshot
 from waiting import until
@@ -76,8 +77,27 @@ def pack(
 ) -> Iterator[Pack]:
     """The entry, bound."""
     with applied("kubenodenotready", kubeconfig, function, folder) as pack:
-        pack.types("create clusterrolebinding")
-        yield pack
+        try:
+            bind(pack)
+            yield pack
+        finally:
+            unbind(pack)
+
+
+BINDINGS = ("create clusterrolebinding", "--namespace default", "--namespace kube-node-lease")
+"""What the commands of the page begin with, or have in them."""
+
+
+def bind(pack: Pack) -> None:
+    for command in BINDINGS:
+        pack.types(command)
+
+
+def unbind(pack: Pack) -> None:
+    name = pack.entry.account
+    pack.kubectl("delete", "clusterrolebinding", name, "--ignore-not-found")
+    for namespace in ("default", "kube-node-lease"):
+        pack.kubectl("delete", "rolebinding", name, "-n", namespace, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -152,6 +172,20 @@ def test_of_a_node_without_a_lease_or_without_a_condition_it_says_so(
     assert (without_lease.returncode, without_condition.returncode) == (0, 0)
 
 
+def test_under_busybox_it_says_the_same(
+    pack: Pack, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(containers.SHELL, "busybox")
+    make(a_failing_node("busybox"), a_ready_node("busybox-ready"))
+
+    ran = pack.run(node="busybox")
+
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    told = "it is not ready for 3d (KubeletNotReady); its kubelet has no Lease; not ready are also "
+    assert findings(pack, "busybox")[0].startswith(told)
+    assert "\ntaint dedicated=shop:NoSchedule, for 24m\n" in ran.stdout
+
+
 def test_of_a_node_that_is_ready_or_gone_there_is_nothing_to_report(pack: Pack, make: Make) -> None:
     make(a_ready_node("ready"))
 
@@ -177,14 +211,20 @@ def test_what_a_node_says_of_itself_is_text_and_is_not_in_the_event(pack: Pack, 
     assert "s (no reason given); its kubelet has no Lease" in told
 
 
-def test_until_its_account_is_bound_it_is_refused_and_says_nothing(pack: Pack, make: Make) -> None:
+def test_until_its_account_is_bound_it_may_do_nothing_anywhere_and_says_nothing(
+    pack: Pack, make: Make
+) -> None:
     make(a_failing_node("unseen"))
-    pack.kubectl("delete", "clusterrolebinding", pack.entry.account)
+    unbind(pack)
+    pack.kubectl("apply", "-k", pack.entry.folder)
     try:
         until(lambda: pack.run(node="gone").returncode, "it is refused")
         ran = pack.run(node="unseen")
+        for namespace in ("", "default", "kube-node-lease"):
+            assert pack.may(namespace) == set()
     finally:
-        pack.types("create clusterrolebinding")
+        unbind(pack)
+        bind(pack)
         until(lambda: pack.run(node="gone").returncode == 0, "it is bound again")
 
     assert ran.returncode != 0

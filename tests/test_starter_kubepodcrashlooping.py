@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import containers
 import pytest
 from diagnoses import (
     Logs,
@@ -109,7 +110,9 @@ def test_its_log_tells_the_last_states_and_the_end_of_the_log_before(
         "".join(f"line {number}\n" for number in range(100)) + "\x1b[2Jpanic: größe\n" + "x" * 9999
     )
     logs.texts["logging", "api", True] = text
-    make(pack, crashing("logging", ended(2, message="out of\ncheese"), nodeName=logs.node))
+    make(
+        pack, crashing("logging", ended(2, message="the password is swordfish"), nodeName=logs.node)
+    )
     make(pack, an_event(pack, "logging", "BackOff", "Back-off restarting\nfailed container"))
 
     ran = pack.run(**of(pack, "logging"))
@@ -117,7 +120,7 @@ def test_its_log_tells_the_last_states_and_the_end_of_the_log_before(
     lines = ran.stdout.splitlines()
     assert '  api: 7 restarts; not ready; waiting "CrashLoopBackOff": "back-off 5m0s' in ran.stdout
     assert (
-        'terminated "Error", exit code 2, from 2026-11-23T13:50:00Z to 2026-11-23T13:50:12Z: "out of\\ncheese"'
+        'terminated "Error", exit code 2, from 2026-11-23T13:50:00Z to 2026-11-23T13:50:12Z\n'
         in ran.stdout
     )
     assert "  line 99" in lines
@@ -227,6 +230,38 @@ def crashes(pack: Pack, pod: str) -> None:
     status = {"containerStatuses": [a_status(restarts=7, state=LOOP, lastState=ended(1))]}
     patch = ("patch", "pod", pod, "-n", pack.namespace, "--subresource=status", "--type=merge")
     pack.kubectl(*patch, "-p", json.dumps({"status": status}))
+
+
+def test_names_of_containers_are_text_and_no_numbers(pack: Pack) -> None:
+    codes = {"01": 1, "1": 126, "1e0": 134}
+    statuses = [
+        a_status(name, restarts=code, state=LOOP, lastState=ended(code))
+        for name, code in codes.items()
+    ]
+    make(pack, a_pod("numbers", *statuses))
+
+    for name, code in codes.items():
+        ran = pack.run(**of(pack, "numbers"), container=name)
+        told = f"container {name} crashes, {code} restarts: exit code {code}"
+        assert ran.stdout.startswith(told)
+
+
+def test_under_busybox_it_says_the_same(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(containers.SHELL, "busybox")
+    make(pack, crashing("busybox", ended(137, "OOMKilled"), "128Mi"))
+    pack.kubectl("create", "-n", pack.namespace, "-f", "-", stdin=a_workload("Deployment", "box"))
+    pod = first_pod_of(pack, "box", lambda pod: True)
+    crashes(pack, pod)
+
+    alone, owned = (pack.run(**of(pack, name)) for name in ("busybox", pod))
+
+    told = (
+        "container api crashes, 7 restarts: OOMKilled, it used more memory than its limit of 128Mi"
+    )
+    assert (alone.returncode, alone.stderr) == (0, ""), alone
+    assert findings(pack, "busybox") == [told]
+    assert "\n  owner: none\n" in alone.stdout
+    assert f'\n  owner: "ReplicaSet" "{pod.rpartition("-")[0]}"\n  revision 1 of ' in owned.stdout
 
 
 # The pod of the alert, and what it is not.

@@ -28,6 +28,8 @@ RAISED = [
     ("requests.nvidia.com/gpu", "8", "8", "9", "9"),
 ]
 
+STRANGE = "its ceiling is written with more than names and quantities"
+
 # Limit, use, what is written on the quota, and why nothing is changed.
 LEFT = [
     ("10", "8", "pods=20", "it is no longer almost full"),
@@ -36,6 +38,11 @@ LEFT = [
     ("10", "9", "pods=plenty", "its owner has set no ceiling"),
     ("10", "9", "pods=20Gb", "its owner has set no ceiling"),
     ("10", "9", "xpods=20", "its owner has set no ceiling"),
+    ("10", "9", 'pods=20 "}', STRANGE),
+    ("10", "9", "pods=20 $(touch pwned)", STRANGE),
+    ("10", "9", "pods=20 \\", STRANGE),
+    ("10", "9", "pods=20 größe", STRANGE),
+    ("10", "9", "pods=20 \a\x7f", STRANGE),
     ("10", "9", "pods=10", "it is at its ceiling"),
     ("10", "9", "pods=5", "it is at its ceiling"),
 ]
@@ -61,6 +68,7 @@ def pack(
             ),
             a_quota("compute", "10", "9", resource="requests.cpu"),
             a_quota("other", "10", "9", "pods=20"),
+            a_quota("quiet", "10", "9", "pods=20"),
         )
         pack.types("create rolebinding")
         yield pack
@@ -200,8 +208,53 @@ def test_a_person_who_changes_the_limit_meanwhile_is_right(pack: Pack) -> None:
         meanwhile=("patch", *patch, "-p", '{"spec":{"hard":{"pods":"11"}}}'),
     )
 
-    assert ran.returncode != 0, "so that the Job looks again"
+    assert ran.returncode != 0, "so that a person looks again"
     assert limits(pack, "raced")["pods"] == "11"
+
+
+def test_an_owner_who_changes_the_ceiling_meanwhile_is_right(pack: Pack) -> None:
+    make(pack, a_quota("lowered", "10", "9", "pods=100"))
+    lower = ("annotate", "quota", "lowered", f"{CEILING}=pods=11", "--overwrite")
+
+    ran = pack.run(
+        resourcequota="lowered",
+        resource="pods",
+        meanwhile=("patch", *lower, "-n", pack.namespace),
+    )
+
+    assert ran.returncode != 0, "so that a person looks again"
+    assert limits(pack, "lowered")["pods"] == "10"
+
+
+def test_ceilings_may_be_written_in_lines(pack: Pack) -> None:
+    make(pack, a_quota("lines", "10", "9", "\n services=9\t\n pods=100 \n"))
+
+    ran = pack.run(resourcequota="lines", resource="pods")
+
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    assert limits(pack, "lines")["pods"] == "12"
+
+
+def test_an_event_that_cannot_be_written_does_not_undo_what_is_done_and_said(pack: Pack) -> None:
+    ran = pack.run(
+        resourcequota="quiet", resource="pods", meanwhile=("create", "get", "--raw=/refused")
+    )
+
+    assert (ran.returncode, ran.stdout) == (
+        0,
+        f"pods of quota quiet in {pack.namespace} was 10 and is 12\n",
+    )
+    assert ran.stderr.endswith("no Event could be written\n")
+    assert limits(pack, "quiet")["pods"] == "12"
+
+
+def test_what_it_did_is_said_before_the_event_is_tried(pack: Pack) -> None:
+    """So that it is in the log even if that request is never answered."""
+    assert pack.entry.script.index(" and is $new") < pack.entry.script.index("kubectl create")
+
+
+def test_what_is_approved_is_one_try(pack: Pack) -> None:
+    assert pack.entry.job["spec"]["backoffLimit"] == 0
 
 
 def test_in_a_namespace_where_it_is_not_bound_it_can_do_nothing(pack: Pack) -> None:
