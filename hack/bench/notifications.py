@@ -15,9 +15,7 @@ from function.jobs import build_job
 
 ROOT = Path(__file__).parent.parent.parent
 NAMESPACE = "openfero-jobs"
-CONFIG_MAP: dict[str, Any] = yaml.safe_load(
-    (ROOT / "test/definition.yaml").read_text()
-)
+CONFIG_MAP: dict[str, Any] = yaml.safe_load((ROOT / "test/definition.yaml").read_text())
 # By this label the original knows its definitions, and it asks for a name of the Job.
 CONFIG_MAP["metadata"]["labels"] = {"app": "openfero"}
 _KEY, _MANIFEST = next(iter(CONFIG_MAP["data"].items()))
