@@ -33,7 +33,10 @@ FOLDER = Path(__file__).parent / "lint"
 MISTAKES = sorted(FOLDER.glob("*.yaml"))
 CORRECT = FOLDER / "correct"
 PAGE = ROOT / "docs" / "lint.md"
-SAMPLES = ROOT / "knative" / "definitions"
+SAMPLES = (
+    ROOT / "test" / "definition.yaml",
+    ROOT / "knative" / "definitions" / "openferotest" / "definition.yaml",
+)
 
 FROM_A_CLUSTER = {"server", "missing-object", "not-checked"}
 """Only said with a cluster; tests of --server and --cluster hold them."""
@@ -168,7 +171,7 @@ def shown() -> list[tuple[str, str]]:
 @pytest.fixture
 def type_in(tmp_path: Path) -> Iterator[Type]:
     """Run a line in the project's folder, beside a cluster that has the sample definitions."""
-    config_maps = (yaml.safe_load(path.read_text()) for path in SAMPLES.glob("*.yaml"))
+    config_maps = (yaml.safe_load(path.read_text()) for path in SAMPLES)
     with LocalAPI(namespaces=(NAMESPACE,)) as api:
         kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", api.url)
         with closing(Kube(str(kubeconfig))) as kube:

@@ -110,7 +110,11 @@ def test_what_it_cannot_pin_is_a_failure_that_names_it(tmp_path: Path, line: str
 
 def test_make_pin_is_about_each_definition_and_the_image() -> None:
     printed = subprocess.run(
-        ["make", "--dry-run", "pin"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", "pin"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     files = {
         str(path.relative_to(ROOT)) for path in ROOT.glob("knative/definitions/*/definition.yaml")
