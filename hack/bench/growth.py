@@ -21,6 +21,9 @@ OWN = 20
 """Jobs that each of them has before anything is measured."""
 CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 
+MANY = 1000
+"""Jobs that are made of one notification: the function takes no more than ten thousand alerts."""
+
 
 def measure(
     environments: list[Environment],
@@ -97,7 +100,8 @@ def _prepare(environment: Environment, target: Target, folder: Path) -> None:
 def _fill(environment: Environment, target: Target, folder: Path, count: int) -> None:
     """Add definitions and Jobs."""
     with bare(environment, target, folder) as client:
-        client.create(jobs(notification(count)), 16)
+        for start in range(0, count, MANY):
+            client.create(jobs(notification(min(MANY, count - start))), 16)
     with bare(environment, target, folder, CONFIG_MAPS) as client:
         client.create((json.dumps(_definition(index)) for index in range(count)), 16)
 
