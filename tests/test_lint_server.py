@@ -512,7 +512,6 @@ def test_an_api_server_that_is_out_of_reach_is_named(
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
-    monkeypatch.setattr("function.tools.clusters.SECONDS", 1.0)
 
     with pytest.raises(Unusable, match=f"{url}, of .*/kubeconfig: the API server is out of reach"):
         connect(NAMESPACE)

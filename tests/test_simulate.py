@@ -816,10 +816,7 @@ class TestServer:
         assert (ran.returncode, words(ran)) == (1, ["broken"])
         assert "restartPolicy" in outcomes(ran)[0]["message"]
 
-    def test_one_that_is_not_there_is_2(
-        self, definition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("function.tools.clusters.SECONDS", 0.1)
+    def test_one_that_is_not_there_is_2(self, definition: Path, tmp_path: Path) -> None:
         own = tmp_path / ".kube" / "config"
         own.parent.mkdir()
         own.write_text(
