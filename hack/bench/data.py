@@ -11,6 +11,8 @@ from environments import Environment
 from records import Records
 
 Data = dict[str, Any]
+ON_KUBERNETES = ("real", "growth")
+"""The parts that ask a real API server; the others need none."""
 
 
 def read(path: Path) -> Data:
@@ -25,7 +27,7 @@ def keep(path: Path, case: str, environments: list[Environment], records: Record
     found[case] = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
-        "kubernetes": dict(components.kubernetes()),
+        "kubernetes": dict(components.kubernetes()) if case in ON_KUBERNETES else {},
         "environments": {
             each.label: {"Python": each.version, **dict(each.packages)} for each in environments
         },
