@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 from kubectl import Kubectl
 from starter_pack import Pack, a_list, events_on
-from waiting import until
 
 Objects = list[dict[str, Any]]
 
@@ -57,7 +56,7 @@ def a_node(kubectl: Kubectl, port: int) -> Iterator[str]:
     name = f"node-{uuid.uuid4().hex[:6]}"
     kubectl("create", "-f", "-", stdin=_node(name))
     try:
-        tell(kubectl, _node(name, port))
+        kubectl.replace_status(_node(name, port))
         yield name
     finally:
         its_pods = ("--all-namespaces", f"--field-selector=spec.nodeName={name}")
@@ -156,19 +155,7 @@ def make(pack: Pack, *objects: dict[str, Any], namespace: str = "") -> None:
     pack.kubectl("create", *where, "-f", "-", stdin=a_list(*objects))
     told = [each for each in objects if "status" in each]
     if told:
-        tell(pack.kubectl, *told, where=where)
-
-
-def tell(kubectl: Kubectl, *objects: dict[str, Any], where: tuple[str, ...] = ()) -> None:
-    """Say how they are; again where the scheduler or a controller was in between."""
-    command = ("replace", "--subresource=status", *where, "-f", "-")
-
-    def is_told() -> bool:
-        ran = kubectl(*command, stdin=a_list(*objects), check=False)
-        assert ran.returncode == 0 or "(Conflict)" in ran.stderr, ran
-        return ran.returncode == 0
-
-    until(is_told, "their status is told")
+        pack.kubectl.replace_status(a_list(*told), *where)
 
 
 def uid_of(pack: Pack, what: str, namespace: str = "") -> str:

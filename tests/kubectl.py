@@ -10,6 +10,7 @@ from typing import Any
 import control_plane
 import yaml
 from function_process import ROOT
+from waiting import until
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -44,6 +45,17 @@ class Kubectl:
         )
         assert ran.returncode == 0 or not check, ran
         return ran
+
+    def replace_status(self, stdin: Any, *where: object) -> None:
+        """Say how something is: once more where a controller has written at the same time."""
+        command = ("replace", "--subresource=status", *where, "-f", "-")
+
+        def is_replaced() -> bool:
+            ran = self(*command, stdin=stdin, check=False)
+            assert ran.returncode == 0 or "(Conflict)" in ran.stderr, ran
+            return ran.returncode == 0
+
+        until(is_replaced, "the status is replaced")
 
 
 def documents(text: str) -> list[dict[str, Any]]:

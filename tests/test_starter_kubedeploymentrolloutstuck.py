@@ -99,8 +99,7 @@ def pods_serve(pack: Pack, apps: set[str], image: str, number: int, namespace: s
         {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
         for pod in pods()
     ]
-    replace = ("replace", "--subresource=status", *where, "-f", "-")
-    pack.kubectl(*replace, stdin=a_list(*map(without_version, ready)))
+    pack.kubectl.replace_status(a_list(*map(without_version, ready)), *where)
 
 
 def app_and_image(pod: dict[str, Any]) -> tuple[str, str]:
@@ -339,9 +338,9 @@ def test_what_its_controller_has_not_looked_at_since_is_not_taken_for_stuck(
     stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
     stuck["lastTransitionTime"] = stuck["lastUpdateTime"] = "2026-01-01T00:00:00Z"
     unseen["status"] = {"observedGeneration": 1, "conditions": [stuck]}
-    where = ("-n", pack.namespace, "-f", "-")
-    pack.kubectl("create", *where, stdin=unseen)
-    pack.kubectl("replace", "--subresource=status", *where, stdin=unseen)
+    where = ("-n", pack.namespace)
+    pack.kubectl("create", *where, "-f", "-", stdin=unseen)
+    pack.kubectl.replace_status(unseen, *where)
     is_left(pack, "unseen", "its revision is not known", OLD)
 
     pack.kubectl("set", "image", "deployment/unseen", f"api={NEW}", "-n", pack.namespace)

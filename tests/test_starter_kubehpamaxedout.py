@@ -97,9 +97,9 @@ def an_hpa(
 
 
 def make(pack: Pack, *hpas: dict[str, Any], namespace: str = "") -> None:
-    where = ("-n", namespace or pack.namespace, "-f", "-")
-    pack.kubectl("create", *where, stdin=a_list(*hpas))
-    pack.kubectl("replace", "--subresource=status", *where, stdin=a_list(*hpas))
+    where = ("-n", namespace or pack.namespace)
+    pack.kubectl("create", *where, "-f", "-", stdin=a_list(*hpas))
+    pack.kubectl.replace_status(a_list(*hpas), *where)
 
 
 def maximum(pack: Pack, name: str, namespace: str = "") -> int:

@@ -111,7 +111,7 @@ def make(pack: Pack) -> Iterator[Make]:
     def make(*nodes: dict[str, Any]) -> None:
         names.extend(each["metadata"]["name"] for each in nodes)
         pack.kubectl("create", "-f", "-", stdin=a_list(*nodes))
-        pack.kubectl("replace", "--subresource=status", "-f", "-", stdin=a_list(*nodes))
+        pack.kubectl.replace_status(a_list(*nodes))
 
     yield make
     pack.kubectl("delete", "nodes", *names, "--ignore-not-found")
@@ -128,11 +128,11 @@ def test_of_a_silent_node_it_says_what_is_known_in_its_log_and_on_the_node(
     pack: Pack, make: Make
 ) -> None:
     pods = a_list(a_pod("web-1", "Running"), a_pod("web-2", "Running"), a_pod("db", "Pending"))
-    where = ("-n", pack.namespace, "-f", "-")
+    where = ("-n", pack.namespace)
     make(a_silent_node(), a_failing_node("worker-3"), a_ready_node("worker-4"))
     pack.kubectl("create", "-f", "-", stdin=a_lease(NODE, ago(hours=3)))
-    pack.kubectl("create", *where, stdin=pods)
-    pack.kubectl("replace", "--subresource=status", *where, stdin=pods)
+    pack.kubectl("create", *where, "-f", "-", stdin=pods)
+    pack.kubectl.replace_status(pods, *where)
 
     ran = pack.run()
 

@@ -92,16 +92,16 @@ def a_quota(
 
 def make(pack: Pack, *quotas: dict[str, Any], namespace: str = "") -> None:
     """Create quotas; of their use say what is told here, once the controller has counted."""
-    where = ("-n", namespace or pack.namespace, "-f", "-")
+    where = ("-n", namespace or pack.namespace)
     names = [each["metadata"]["name"] for each in quotas]
 
     def are_counted() -> bool:
         found = {each["metadata"]["name"]: each for each in all_quotas(pack, namespace)}
         return all("used" in found[name]["status"] for name in names)
 
-    pack.kubectl("create", *where, stdin=a_list(*quotas))
+    pack.kubectl("create", *where, "-f", "-", stdin=a_list(*quotas))
     until(are_counted, "the quotas are counted")
-    pack.kubectl("replace", "--subresource=status", *where, stdin=a_list(*quotas))
+    pack.kubectl.replace_status(a_list(*quotas), *where)
 
 
 def all_quotas(pack: Pack, namespace: str = "") -> Objects:
