@@ -5,8 +5,8 @@ import sys
 
 # One process: alerts wait for the cluster, and a second process would double the memory.
 workers = 1
-# Its master loads the function, so that what is wrong with the settings ends it at once.
-preload_app = True
+# Only the worker loads the function: a master that has it, too, takes 2 MiB more.
+preload_app = False
 # 64 notifications at once, and room for the health probes. Threads are made when needed.
 threads = 80
 # The function ends what takes too long; gunicorn would end the whole process.

@@ -8,6 +8,7 @@ stands twice) is over by the time the values are there.
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -32,8 +33,12 @@ _VALUE = 8
 MAX_INTEGER = 2**64
 
 
+# Alerts come in storms, and those of a storm need the same definition.
+@lru_cache(maxsize=1)
 def read_yaml(text: str) -> Any:
     """Return the one document in a text as dicts with text keys, lists and scalars.
+
+    The last one is remembered, so it is not to be changed.
 
     Raises Broken, with line and column where they are known, for what is no YAML, has
     no JSON form, or is too deep or too large to be meant.

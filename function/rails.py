@@ -32,10 +32,13 @@ DAY = 24 * 60 * 60
 # The Jobs are the record, and nobody wants to keep them for ever.
 LONGEST = 7 * DAY
 
+# Patterns are compiled when they are first needed: most definitions have no guard rails,
+# and a cold start would pay for them all.
+
 # As Prometheus writes them: each unit at most once, the larger first.
 _UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
-_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _UNITS))
-_COUNT = re.compile(r"[1-9][0-9]{0,5}")
+_DURATION = "".join(rf"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _UNITS)
+_COUNT = r"[1-9][0-9]{0,5}"
 _A_DURATION = "a duration of at most 7d, such as 30m or 1h30m"
 
 # Alertmanager's matchers, as far as both of its parsers agree on what they mean. To them,
@@ -45,7 +48,7 @@ _SPACE = rf"[{_SPACES}]*"
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _QUOTED = r'"(?:[^"\\\n]|\\["\\n])*"'
 _BARE = r"[^\s{}!=~,\\\"'`]+"
-_MATCHER = re.compile(rf"{_SPACE}({_NAME}){_SPACE}(!=|=){_SPACE}({_QUOTED}|{_BARE}){_SPACE}")
+_MATCHER = rf"{_SPACE}({_NAME}){_SPACE}(!=|=){_SPACE}({_QUOTED}|{_BARE}){_SPACE}"
 _ESCAPES = {r"\n": "\n", r"\"": '"', r"\\": "\\"}
 
 
@@ -152,7 +155,7 @@ def _mode(text: str) -> str | None:
 
 
 def _duration(text: str) -> float | None:
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     parts = match.groupdict() if match else {}
     seconds = sum(int(count) * _UNITS[unit] for unit, count in parts.items() if count)
     return seconds if 0 < seconds <= LONGEST else None
@@ -161,7 +164,7 @@ def _duration(text: str) -> float | None:
 def _runs(text: str) -> tuple[int, float] | None:
     count, _, duration = text.partition("/")
     window = _duration(duration)
-    return (int(count), window) if window and _COUNT.fullmatch(count) else None
+    return (int(count), window) if window and re.fullmatch(_COUNT, count) else None
 
 
 def _labels(text: str) -> tuple[str, ...] | None:
@@ -173,7 +176,7 @@ def _matchers(text: str) -> tuple[Matcher, ...] | None:
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
     matchers = []
-    while match := _MATCHER.match(text):
+    while match := re.match(_MATCHER, text):
         label, operator, value = match.groups()
         matchers.append(Matcher(label, _unquoted(value), operator == "="))
         if match.end() == len(text):

@@ -25,8 +25,8 @@ _NOT_REFUSALS = frozenset(
     }
 )
 # The words of a ValidatingAdmissionPolicy, and of a webhook.
-_DENIED = re.compile(r"denied (the )?request")
-_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_DENIED = r"denied (the )?request"
+_WARNING = r'299 \S+ "((?:[^"\\]|\\.)*)"'
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Reply:
             return False
         if self.status == HTTPStatus.TOO_MANY_REQUESTS:
             return False
-        return self.status not in _NOT_REFUSALS or bool(_DENIED.search(self.text))
+        return self.status not in _NOT_REFUSALS or bool(re.search(_DENIED, self.text))
 
     @property
     def is_worth_another_try(self) -> bool:
@@ -119,7 +119,7 @@ def _texts(header: str) -> list[str]:
 
     They are UTF-8 that was read as latin-1.
     """
-    quoted = [re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(header)]
+    quoted = [re.sub(r"\\(.)", r"\1", text) for text in re.findall(_WARNING, header)]
     return [
         text.encode("latin-1", "replace").decode("utf-8", "replace") for text in quoted or [header]
     ]

@@ -13,10 +13,14 @@ from function.settle import Settler
 from function.webhook import Webhook
 
 
+# What else a worker of gunicorn ends with, its master takes for an accident, and starts another.
+BOOT_ERROR = 3
+
+
 def start(environ: Mapping[str, str]) -> Webhook:
     """Return the webhook that this environment describes.
 
-    Raises SystemExit, with one line that says what to do, if a setting cannot be meant
+    Raises SystemExit, after one line that says what to do, if a setting cannot be meant
     or names no cluster: a server that starts all the same would lose every alert.
     """
     try:
@@ -24,7 +28,8 @@ def start(environ: Mapping[str, str]) -> Webhook:
         start_log(settings.log_level)
         cluster = connect(settings)
     except BadSettings as exc:
-        sys.exit(f"openfero: {exc}")
+        sys.stderr.write(f"openfero: {exc}\n")
+        sys.exit(BOOT_ERROR)
     fields = {
         "version": __version__,
         "cluster": cluster.host,

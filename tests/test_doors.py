@@ -357,10 +357,10 @@ class TestStarting:
             timeout=30,
         )
 
-        assert ended.returncode == 1
-        [line] = [line for line in ended.stderr.splitlines() if not line.startswith("INFO:")]
-        assert line.startswith("openfero: ")
+        assert ended.returncode == 3
+        [line] = [line for line in ended.stderr.splitlines() if line.startswith("openfero: ")]
         assert expected in line
+        assert "Traceback" not in ended.stderr
 
     def test_the_first_line_names_version_cluster_and_namespace(
         self, proxied: FunctionProcess, proxy: FaultProxy, kube: Kube

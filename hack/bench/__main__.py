@@ -49,7 +49,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     for name, default, text in (
-        ("--rounds", 12, "starts of each kind; of storms a fourth of it"),
+        ("--rounds", 12, "starts of each kind; of groups and storms half as many"),
         (
             "--requests",
             2000,

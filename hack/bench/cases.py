@@ -33,7 +33,7 @@ def _real(
 def _warm(
     options: argparse.Namespace, environments: list[Environment], folder: Path, records: Records
 ) -> None:
-    rounds = max(1, options.rounds // 4)
+    rounds = max(1, options.rounds // 2)
     # What is loaded stays: without lazy imports the newest is no other program once it runs.
     chosen = [each for each in environments if each.lazy or not each.is_new]
     with targets.embedded(folder) as target:
