@@ -12,7 +12,6 @@ from function.settings import Settings
 from function.settle import Settler
 from function.webhook import Webhook
 
-
 # What else a worker of gunicorn ends with, its master takes for an accident, and starts another.
 BOOT_ERROR = 3
 
