@@ -12,10 +12,16 @@ FF_TO_RUN    := functions-framework,local
 FF_TO_TEST   := $(FF_TO_RUN),test,check
 FUNC_TO_TEST := func,test
 
+# What `make audit` looks with, and at: the dependencies as the image has them.
+AUDIT  := .venv/audit
+LOCKED := .venv/locked
+LOCK   := $(shell cksum requirements.lock 2> /dev/null | cut -d ' ' -f 1)
+
 # A stamp says what is installed; its name changes with the content of pyproject.toml.
 CONTENT := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 TO_RUN  := to-run-$(CONTENT)
 TO_TEST := to-test-$(CONTENT)
+TO_AUDIT := to-audit-$(CONTENT)
 
 # Python that is checked.
 CODE := function tests hack gunicorn.conf.py
@@ -28,7 +34,7 @@ CODE := function tests hack gunicorn.conf.py
 NEW     := $(shell command -v python3.15 2> /dev/null)
 BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
 BENCHED  = $(BENCH) $(FF) $(FUNC)
-.PHONY: help run test check real test-real test-monitoring bench lock build pin kind clean
+.PHONY: help run test check real test-real test-monitoring bench lock audit build pin kind clean
 
 # A real control plane, compiled once for each go.sum.
 REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
@@ -69,6 +75,14 @@ bench: $(REAL)/done $(BENCH:%=%/$(TO_RUN)) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) #
 lock: $(FF)/$(TO_TEST) ## Lock what the image installs: after a change of its dependencies, or for newer versions
 	@$(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.15 --python-platform linux \
 	  --extra functions-framework --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+	@$(FF)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["sbom"])' | \
+	  $(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	  --custom-compile-command 'make lock' --output-file sbom.lock -
+
+# Not in .ci/run: an advisory of today must not fail a commit of last year.
+audit: $(AUDIT)/$(TO_AUDIT) $(LOCKED)/lock-$(LOCK) ## Ask for known holes in what the image installs, and list its licences
+	@$(AUDIT)/bin/pip-licenses --python $(LOCKED)/bin/python --from mixed --order license --format markdown
+	@$(AUDIT)/bin/pip-audit --strict --disable-pip --requirement requirements.lock
 
 $(REAL)/done:
 	$(check_go)
@@ -115,6 +129,15 @@ clean: ## Remove what was installed and cached
 
 $(FF)/$(TO_RUN):
 	$(call install,$(FF),$(FF_TO_RUN))
+
+$(AUDIT)/$(TO_AUDIT):
+	$(call install,$(AUDIT),audit)
+
+$(LOCKED)/lock-$(LOCK):
+	$(if $(wildcard $(LOCKED)/bin/pip),,$(check_python))
+	@$(PYTHON) -m venv --clear $(LOCKED)
+	@$(LOCKED)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --requirement requirements.lock
+	@touch $@
 
 $(FF)/$(TO_TEST):
 	$(call install,$(FF),$(FF_TO_TEST))

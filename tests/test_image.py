@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -30,6 +30,7 @@ from packaging.utils import canonicalize_name
 from wire import post
 
 CONTAINERFILE = ROOT / "Containerfile"
+SBOM = "sbom.cdx.json"
 BASE = re.compile(r"python:(3\.\d+)-slim")
 # Of the standard library so much that each kind of file is there.
 PART_OF_STDLIB = ("json", "email", "concurrent", "this.py")
@@ -74,7 +75,7 @@ class TestWhatIsWritten:
     def test_the_modules_of_the_function_are_copied_and_no_other_code(self) -> None:
         modules = {f"function/{path.name}" for path in (ROOT / "function").glob("*.py")}
 
-        assert copied() == modules | {"requirements.lock", "gunicorn.conf.py"}
+        assert copied() == modules | {"requirements.lock", "sbom.lock", "gunicorn.conf.py"}
 
     def test_the_engine_is_sent_what_is_copied_and_nothing_else(self) -> None:
         lines = (ROOT / ".dockerignore").read_text().splitlines()
@@ -99,12 +100,15 @@ class TestWhatIsWritten:
         for requirement in map(Requirement, [*project["dependencies"], *extra]):
             assert locked()[canonicalize_name(requirement.name)] in requirement.specifier
 
-    def test_whatever_is_locked_is_held_by_its_hashes_and_comes_from_no_named_index(self) -> None:
-        text = (ROOT / "requirements.lock").read_text()
+    @pytest.mark.parametrize("name", ["requirements.lock", "sbom.lock"])
+    def test_whatever_is_locked_is_held_by_its_hashes_and_comes_from_no_named_index(
+        self, name: str
+    ) -> None:
+        text = (ROOT / name).read_text()
         whole = text.replace("\\\n", "")
         lines = [line for line in whole.splitlines() if not line.strip().startswith("#")]
 
-        assert len(lines) == len(locked())
+        assert len(lines) == len(locked(name)) > 30
         assert all(" --hash=sha256:" in line for line in lines)
         assert "://" not in text
 
@@ -126,9 +130,9 @@ class TestWhatIsWritten:
         assert f":{texts('EXPOSE')[0]}" in json.loads(texts("CMD")[0])
 
 
-def locked() -> dict[str, str]:
-    """The version of each package in the lock file."""
-    text = (ROOT / "requirements.lock").read_text()
+def locked(name: str = "requirements.lock") -> dict[str, str]:
+    """The version of each package in a lock file."""
+    text = (ROOT / name).read_text()
     return dict(re.findall(r"^([^\s=]+)==(\S+)", text, re.MULTILINE))
 
 
@@ -232,12 +236,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 @contextlib.contextmanager
-def container(image: Engine, kubeconfig: Path, log: Path) -> Iterator[str]:
-    """Start what a container of the image starts; yield its URL."""
+def container(
+    image: Engine, kubeconfig: Path, log: Path, inside: Sequence[str] = ()
+) -> Iterator[str]:
+    """Start what a container of the image starts, by another command if there is one; yield its URL."""
     address = f"127.0.0.1:{free_port()}"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [address if word == ":8080" else word for word in image.command],
+            [*inside, *(address if word == ":8080" else word for word in image.command)],
             cwd=image.workdir,
             env={**image.environ, "KUBECONFIG": str(kubeconfig)},
             stdout=output,
@@ -257,6 +263,25 @@ def container(image: Engine, kubeconfig: Path, log: Path) -> Iterator[str]:
 
 def files(image: Engine) -> set[tuple[Path, int]]:
     return {(path, path.lstat().st_mtime_ns) for path in image.root.rglob("*")}
+
+
+READ_ONLY = """
+mount -t tmpfs temporary /var/tmp
+for place in / /tmp /dev/shm; do
+  if mountpoint -q "$place"; then mount -o remount,bind,ro "$place"; fi
+done
+export HOME=/ TMPDIR=/var/tmp
+for path in "$HOME/file" /tmp/file /dev/shm/file "$FUNCTION_SOURCE"; do
+  if touch "$path"; then exit 1; fi
+done
+echo "nothing can be written"
+exec "$@"
+"""
+"""Another place for temporary files: in /tmp lie those of the test."""
+
+NO_MOUNTS = not shutil.which("unshare") or bool(
+    subprocess.run(["unshare", "-Urm", "true"]).returncode
+)
 
 
 @pytest.mark.setup
@@ -308,14 +333,48 @@ class TestWhatIsBuilt:
             if path.is_file() and path.suffix != ".pyc"
         }
 
-        assert found == copied()
+        assert found == copied() | {SBOM}
         assert not list(image.root.rglob("function/local"))
 
     def test_pip_and_the_tests_tools_stay_outside(self, image: Engine) -> None:
         packages = {path.name for path in (image.root / "opt/venv/lib").glob("*/site-packages/*")}
 
         assert {"flask", "kubernetes", "gunicorn"} <= packages
-        assert packages.isdisjoint({"pip", "pytest", "hypothesis", "function", "mypy"})
+        outside = {"pip", "pytest", "hypothesis", "function", "mypy", "cyclonedx_py"}
+        assert packages.isdisjoint(outside)
+
+    def test_its_bill_of_materials_names_every_package_that_is_inside(self, image: Engine) -> None:
+        written = json.loads((image.workdir / SBOM).read_text())
+        named = {canonicalize_name(each["name"]): each for each in written["components"]}
+        inside = {
+            canonicalize_name(path.name.partition("-")[0])
+            for path in (image.root / "opt/venv/lib").glob("*/site-packages/*.dist-info")
+        }
+
+        assert written["bomFormat"] == "CycloneDX"
+        assert set(named) == inside
+        for name, component in named.items():
+            assert component["version"] == locked()[name]
+            assert component["purl"] == f"pkg:pypi/{name}@{locked()[name]}"
+
+    @pytest.mark.skipif(
+        NO_MOUNTS,
+        reason="needs a mount namespace of its own: no unshare, or -Urm is forbidden here",
+    )
+    def test_it_does_its_work_where_it_can_write_nothing_but_temporary_files(
+        self, image: Engine, kubeconfig: Path, define: Define, tmp_path: Path
+    ) -> None:
+        """As restricted as in knative/service.yaml, and without a home."""
+        define("KubeQuotaAlmostFull")
+        body = (ROOT / "test" / "alerts.json").read_bytes()
+        inside = ("unshare", "-Urm", "sh", "-euc", READ_ONLY, "read-only")
+
+        with container(image, kubeconfig, tmp_path / "log", inside) as url:
+            response = post(url, body)
+
+        assert response.status == 200
+        assert response.words == ["created", "created", "no-definition", "no-definition"]
+        assert "nothing can be written" in (tmp_path / "log").read_text()
 
 
 class TestMakeBuild:
