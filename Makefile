@@ -34,13 +34,15 @@ CODE := function tests hack gunicorn.conf.py
 NEW     := $(shell command -v python3.15 2> /dev/null)
 BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
 BENCHED  = $(BENCH) $(FF) $(FUNC)
-.PHONY: help run test check real test-real test-monitoring bench lock audit build pin kind clean
+.PHONY: help run test check real test-real test-older test-monitoring bench lock audit build pin kind clean
 
-# A real control plane, compiled once for each go.sum.
-REAL     := .cache/real/$(shell sha256sum tests/real/go.sum 2> /dev/null | cut -c 1-12)
+# A real control plane, compiled once for each go.sum: the newest, or the oldest that is supported.
+KUBERNETES ?= tests/real
+export KUBERNETES
+REAL     := .cache/real/$(shell sha256sum $(KUBERNETES)/go.sum 2> /dev/null | cut -c 1-12)
 COMMANDS := kube-apiserver kube-controller-manager kube-scheduler kubectl
-KUBE     := 1.36.3
-LDFLAGS  := -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=36,-X k8s.io/component-base/version.$(v))
+KUBE      = $(shell sed -n 's|^\tk8s.io/kubernetes v\([^ ]*\).*|\1|p' $(KUBERNETES)/go.mod)
+LDFLAGS   = -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=$(word 2,$(subst ., ,$(KUBE))),-X k8s.io/component-base/version.$(v))
 
 # What others add to Kubernetes, as YAML out of their modules. By itself: a newer Knative
 # compiles no Kubernetes.
@@ -66,6 +68,9 @@ real: $(REAL)/done $(CRDS)/done ## Compile etcd and Kubernetes for the tests (Go
 test-real: $(if $(KUBECONFIG),,real) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Run the suite on real Kubernetes: its own, or that of KUBECONFIG
 	@$(FF)/bin/python tests/run_both.py --api=real $(ARGS)
 
+test-older: ## Run the suite on the oldest Kubernetes that is supported
+	@$(MAKE) --no-print-directory test-real KUBERNETES=tests/real/older
+
 test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Prometheus and Alertmanager
 	@$(FF)/bin/python -m pytest --api=real -m monitoring -n2 --dist=worksteal $(ARGS) tests/test_monitoring.py
 
@@ -88,9 +93,9 @@ $(REAL)/done:
 	$(check_go)
 	@echo "Compiling etcd and Kubernetes $(KUBE) into $(@D), once; it takes some minutes"
 	@mkdir -p $(@D)
-	@cd tests/real && CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(@D)/ \
+	@cd $(KUBERNETES) && CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(@D)/ \
 	  $(COMMANDS:%=k8s.io/kubernetes/cmd/%)
-	@cd tests/real && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(@D)/etcd \
+	@cd $(KUBERNETES) && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(@D)/etcd \
 	  go.etcd.io/etcd/server/v3
 	@touch $@
 

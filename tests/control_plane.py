@@ -1,11 +1,13 @@
 """A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler.
 
-`make real` compiles them from the modules that tests/real/go.sum pins. There is no node,
-so pods stay pending until a test plays the kubelet.
+`make real` compiles them from the modules that tests/real/go.sum pins, or those of another
+folder that KUBERNETES names. There is no node, so pods stay pending until a test plays the
+kubelet.
 """
 
 import hashlib
 import json
+import os
 import ssl
 import subprocess
 import urllib.request
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from function_process import ROOT, free_port
 from waiting import until
 
-GO_SUM = ROOT / "tests" / "real" / "go.sum"
+GO_SUM = ROOT / os.environ.get("KUBERNETES", "tests/real") / "go.sum"
 ADMIN = "admin"
 START_SECONDS = 60
 

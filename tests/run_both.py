@@ -25,11 +25,26 @@ CORE = ("-n4", "--dist=loadscope")
 Run = tuple[str, Path, tuple[str, ...]]
 # What must hold in each server, in the one of the image.
 GUNICORN = ("--door=gunicorn", "-m", "every_server")
-RUNS: tuple[Run, ...] = (
-    ("the suite with functions-framework", FUNCTIONS_FRAMEWORK, CORE),
-    ("the suite with func", FUNC, CORE),
-    ("what must hold in each server, with gunicorn", FUNCTIONS_FRAMEWORK, (*CORE, *GUNICORN)),
-    ("make, make run, func's scaffold and the image", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
+# What stands around the function, and knows no server: the command openfero, the embedded
+# API, what is applied to a cluster, the project itself. Once is enough.
+BESIDE = (
+    "alertmanager_config",
+    "components",
+    "knative",
+    "lint",
+    "local",
+    "migrate",
+    "monitoring",
+    "new",
+    "performance",
+    "pin",
+    "plugin",
+    "run_both",
+    "scripts",
+    "simulate",
+    "starter",
+    "terminal",
+    "write_a_definition",
 )
 # What comes in through a door and asks a Kubernetes API, each worker with a control plane of
 # its own; and what asks it whatever the door.
@@ -40,6 +55,7 @@ ASKING = (
     "on_call",
     "cluster",
     "docs",
+    "security",
     "upgrade",
     "simulate",
     "lint",
@@ -74,8 +90,24 @@ TWO = ("-n2", *BY_MODULE)
 FOUR = ("-n4", *BY_MODULE)
 
 
+def beside() -> tuple[str, ...]:
+    """Return the files of BESIDE, each of which is the beginning of a name."""
+    found = {path for name in BESIDE for path in ROOT.glob(f"tests/test_{name}*.py")}
+    return ("tests/local", *(str(path.relative_to(ROOT)) for path in sorted(found)))
+
+
 def files(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"tests/test_{name}.py" for name in names)
+
+
+FUNCTION = (*CORE, *(f"--ignore={path}" for path in beside()))
+RUNS: tuple[Run, ...] = (
+    ("the function with functions-framework", FUNCTIONS_FRAMEWORK, FUNCTION),
+    ("the function with func", FUNC, FUNCTION),
+    ("what must hold in each server, with gunicorn", FUNCTIONS_FRAMEWORK, (*FUNCTION, *GUNICORN)),
+    ("what stands around the function", FUNCTIONS_FRAMEWORK, (*CORE, *beside())),
+    ("make, make run, func's scaffold and the image", FUNCTIONS_FRAMEWORK, ("-m", "setup")),
+)
 
 
 IN_ANY_CLUSTER: tuple[Run, ...] = (
