@@ -56,7 +56,7 @@ def _measure(
 ) -> None:
     connection = server.connect()
     server.post(connection, notification())
-    ways = [way for way in _ways() for _ in range(requests)]
+    ways = [way for number in range(requests) for way in _ways(number)]
     for name, labels in random.sample(ways, len(ways)):
         record = Record(f"growth to {size}", label, name)
         if name == "bare calls":
@@ -69,11 +69,13 @@ def _measure(
         records.add(record, (time.perf_counter() - started) * 1000)
 
 
-def _ways() -> Iterator[tuple[str, dict[str, str]]]:
+def _ways(number: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each way once; each alert gives its subject one Job more."""
     yield "bare calls", {}
     yield "without guard rails", {}
-    yield "guarded, a subject without Jobs", {"name": GUARDED}
-    subject = f"subject-{random.randrange(SUBJECTS)}"
+    fresh = f"fresh-{time.monotonic_ns():x}"
+    yield "guarded, a subject without Jobs", {"name": GUARDED, "service": fresh}
+    subject = f"subject-{number % SUBJECTS}"
     yield f"guarded, a subject with {OWN} Jobs and more", {"name": GUARDED, "service": subject}
 
 
