@@ -41,7 +41,7 @@ KUBERNETES ?= tests/real
 export KUBERNETES
 REAL     := .cache/real/$(shell sha256sum $(KUBERNETES)/go.sum 2> /dev/null | cut -c 1-12)
 COMMANDS := kube-apiserver kube-controller-manager kube-scheduler kubectl
-KUBE      = $(shell sed -n 's|^\tk8s.io/kubernetes v\([^ ]*\).*|\1|p' $(KUBERNETES)/go.mod)
+KUBE      = $(shell awk '$$1 == "k8s.io/kubernetes" { print substr($$2, 2) }' $(KUBERNETES)/go.mod)
 LDFLAGS   = -s -w $(foreach v,gitVersion=v$(KUBE) gitMajor=1 gitMinor=$(word 2,$(subst ., ,$(KUBE))),-X k8s.io/component-base/version.$(v))
 
 # What others add to Kubernetes, as YAML out of their modules. By itself: a newer Knative

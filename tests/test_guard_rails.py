@@ -765,7 +765,8 @@ class TestFaults:
         approved = threading.Event()
 
         def rule(request: Request) -> None:
-            if is_patch(request) and not approved.is_set():
+            # Others are patched beside: that the alert of an earlier test resolved.
+            if is_patch(request) and name in request.path and not approved.is_set():
                 approved.set()
                 kube.patch("jobs", name, APPROVE)
 

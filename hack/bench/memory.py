@@ -36,12 +36,12 @@ def measure(
             keep("after the first Job")
             with ThreadPoolExecutor(STORM) as threads:
                 bodies = [notification(1000 // STORM) for _ in range(STORM)]
-                list(threads.map(lambda body: server.post(server.connect(), body), bodies))
+                list(threads.map(server.settle, bodies))
             keep("after a storm of 1,000 alerts")
             for number in range(alerts // GROUP):
                 if number % CLEARED == 0:
                     target.clear()
-                server.post(server.connect(), notification(GROUP))
+                server.settle(notification(GROUP))
             keep(f"after {alerts:,} more alerts")
             target.clear()
         records.progress(f"memory: {each.label}")

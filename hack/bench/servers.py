@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 OURS = "OpenFero"
 SECONDS = 60.0
+TRIES = 5
 
 _SERVICE = "from func_python.http import serve\nfrom {} import new as handler\nserve(handler)\n"
 
@@ -55,11 +56,19 @@ class Server:
 
     def post(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
         """Send a notification and return the answer to it."""
+        status, answer = self._send(connection, body)
+        assert status == 200, (answer, self.log.read_text()[-5000:])
+        return answer
+
+    def settle(self, body: bytes) -> None:
+        """Send a notification until it is settled, as Alertmanager does."""
+        statuses = (self._send(self.connect(), body)[0] for _ in range(TRIES))
+        assert 200 in statuses, self.log.read_text()[-5000:]
+
+    def _send(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
         connection.request("POST", self.path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        answer = response.read()
-        assert response.status == 200, (answer, self.log.read_text())
-        return answer
+        return response.status, response.read()
 
 
 def program(environment: Environment, client: str, **environ: str) -> Program:
