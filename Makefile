@@ -18,9 +18,9 @@ LOCKED := .venv/locked
 LOCK   := $(shell cksum requirements.lock 2> /dev/null | cut -d ' ' -f 1)
 
 # A stamp says what is installed; its name changes with the content of pyproject.toml.
-CONTENT := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
-TO_RUN  := to-run-$(CONTENT)
-TO_TEST := to-test-$(CONTENT)
+CONTENT  := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
+TO_RUN   := to-run-$(CONTENT)
+TO_TEST  := to-test-$(CONTENT)
 TO_AUDIT := to-audit-$(CONTENT)
 
 # Python that is checked.
@@ -80,9 +80,8 @@ bench: $(REAL)/done $(BENCH:%=%/$(TO_RUN)) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) #
 lock: $(FF)/$(TO_TEST) ## Lock what the image installs: after a change of its dependencies, or for newer versions
 	@$(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.15 --python-platform linux \
 	  --extra functions-framework --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
-	@$(FF)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["sbom"])' | \
-	  $(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
-	  --custom-compile-command 'make lock' --output-file sbom.lock -
+	@$(FF)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	  --group sbom --custom-compile-command 'make lock' --output-file sbom.lock
 
 # Not in .ci/run: an advisory of today must not fail a commit of last year.
 audit: $(AUDIT)/$(TO_AUDIT) $(LOCKED)/lock-$(LOCK) ## Ask for known holes in what the image installs, and list its licences

@@ -8,6 +8,8 @@ request suite goes to a running function, whose cluster and namespace KUBECONFIG
 import json
 import os
 import re
+import shutil
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +114,13 @@ def needs_control_plane(request: pytest.FixtureRequest) -> None:
     options = request.config
     if options.getoption("--api") != "real" or options.getoption("--url") or own_cluster.given():
         pytest.skip("needs a control plane of its own: make test-real without KUBECONFIG")
+
+
+@pytest.fixture(scope="session")
+def needs_mounts() -> None:
+    """What is mounted for one process alone."""
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-Urm", "true"]).returncode:
+        pytest.skip("needs a mount namespace of its own: no unshare, or -Urm is forbidden here")
 
 
 @pytest.fixture(scope="session")

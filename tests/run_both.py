@@ -25,8 +25,8 @@ CORE = ("-n4", "--dist=loadscope")
 Run = tuple[str, Path, tuple[str, ...]]
 # What must hold in each server, in the one of the image.
 GUNICORN = ("--door=gunicorn", "-m", "every_server")
-# What stands around the function, and knows no server: the command openfero, the embedded
-# API, what is applied to a cluster, the project itself. Once is enough.
+# What stands around the function, and for which any server will do: the command openfero, the
+# embedded API, what is applied to a cluster, the project itself. Once is enough.
 BESIDE = (
     "alertmanager_config",
     "components",

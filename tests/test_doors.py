@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -332,6 +333,10 @@ def stop_in_flight(
     return found[0]
 
 
+# What gunicorn and hypercorn say of themselves, an end that they did not want included.
+SERVERS_OWN = re.compile(r"\[\d{4}-\d\d-\d\d .*\] \[\w+\] |INFO:")
+
+
 @pytest.mark.every_server
 class TestStarting:
     @pytest.mark.parametrize(
@@ -358,9 +363,10 @@ class TestStarting:
         )
 
         assert ended.returncode == 3
-        [line] = [line for line in ended.stderr.splitlines() if line.startswith("openfero: ")]
+        # Beside what gunicorn's master says of its worker.
+        [line] = [line for line in ended.stderr.splitlines() if not SERVERS_OWN.match(line)]
+        assert line.startswith("openfero: ")
         assert expected in line
-        assert "Traceback" not in ended.stderr
 
     def test_the_first_line_names_version_cluster_and_namespace(
         self, proxied: FunctionProcess, proxy: FaultProxy, kube: Kube

@@ -279,10 +279,6 @@ exec "$@"
 """
 """Another place for temporary files: in /tmp lie those of the test."""
 
-NO_MOUNTS = not shutil.which("unshare") or bool(
-    subprocess.run(["unshare", "-Urm", "true"]).returncode
-)
-
 
 @pytest.mark.setup
 class TestWhatIsBuilt:
@@ -357,10 +353,7 @@ class TestWhatIsBuilt:
             assert component["version"] == locked()[name]
             assert component["purl"] == f"pkg:pypi/{name}@{locked()[name]}"
 
-    @pytest.mark.skipif(
-        NO_MOUNTS,
-        reason="needs a mount namespace of its own: no unshare, or -Urm is forbidden here",
-    )
+    @pytest.mark.usefixtures("needs_mounts")
     def test_it_does_its_work_where_it_can_write_nothing_but_temporary_files(
         self, image: Engine, kubeconfig: Path, define: Define, tmp_path: Path
     ) -> None:

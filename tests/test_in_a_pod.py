@@ -5,8 +5,6 @@ namespace of its own, in which they lie there.
 """
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -98,9 +96,7 @@ def variables_of_the_service() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def pod(needs_control_plane: None, folder: Path) -> Iterator[Pod]:
-    if not shutil.which("unshare") or subprocess.run(["unshare", "-Urm", "true"]).returncode:
-        pytest.skip("needs a mount namespace of its own: no unshare, or -Urm is forbidden here")
+def pod(needs_control_plane: None, needs_mounts: None, folder: Path) -> Iterator[Pod]:
     home = folder / "in-a-pod"
     (home / "serviceaccount").mkdir(parents=True)
     with control_plane.running(home) as plane:

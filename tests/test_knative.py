@@ -210,6 +210,12 @@ def test_the_service_is_taken_by_the_schema_of_knative(kubectl: Kubectl, base: o
     assert 'unknown field "spec.template.spec.containerConcurency"' in refused.stderr
 
 
+def test_the_service_asks_for_no_public_address(base: Any) -> None:
+    [service] = [each for each in base if each["kind"] == "Service"]
+
+    assert service["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+
+
 def test_the_pod_of_the_service_is_restricted(kubectl: Kubectl, base: Any) -> None:
     """As a bare pod: what Knative adds to it stays out of sight."""
     [service] = [each for each in base if each["kind"] == "Service"]

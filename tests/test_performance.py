@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,10 +48,8 @@ def test_the_help_names_each_part_that_can_be_measured_by_itself() -> None:
 
 @pytest.mark.setup
 def test_one_round_of_cold_starts_makes_a_row_with_every_comparison(
-    page: Path, tmp_path: Path
+    needs_mounts: None, page: Path, tmp_path: Path
 ) -> None:
-    if not shutil.which("unshare") or subprocess.run(["unshare", "-Urm", "true"]).returncode:
-        pytest.skip("needs a mount namespace of its own: no unshare, or -Urm is forbidden here")
     data = tmp_path / "performance.json"
 
     measured = bench(

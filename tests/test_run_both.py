@@ -41,6 +41,15 @@ def test_what_asks_an_api_asks_a_real_one_too_in_exactly_one_list() -> None:
     assert {name.removeprefix("test_") for name in found} <= set(listed)
 
 
+@pytest.mark.parametrize("name", run_both.BESIDE)
+def test_what_runs_once_is_there_and_has_nothing_that_must_hold_in_each_server(name: str) -> None:
+    found = [ROOT / path for path in run_both.beside() if path.startswith(f"tests/test_{name}")]
+
+    assert found
+    for path in found:
+        assert f"pytest.mark.{run_both.GUNICORN[-1]}" not in path.read_text()
+
+
 @pytest.mark.parametrize(
     "names",
     [run_both.THROUGH + run_both.ASKING, run_both.AROUND, run_both.APPLIED, run_both.PACK],
