@@ -128,6 +128,13 @@ class TestWhatIsCompiled:
         numbers = re.findall(r"version\.git(?:Version=v|Major=|Minor=)([\d.]+)", told)
         assert numbers == [version, *version.split(".")[:2]]
 
+    def test_the_oldest_kubernetes_that_is_supported_is_the_one_of_test_older(self) -> None:
+        page = (ROOT / "docs" / "development.md").read_text()
+        module = (ROOT / "tests" / "real" / "older" / "go.mod").read_text()
+
+        [told] = re.findall(r"Kubernetes (\S+), the oldest that is supported", page)
+        assert re.findall(r"\bk8s\.io/kubernetes v(\d+\.\d+)\.", module) == [told]
+
 
 class TestTheSumOfTheSuites:
     def test_each_test_counts_once_by_what_became_of_it(self, tmp_path: Path) -> None:
