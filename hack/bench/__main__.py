@@ -12,22 +12,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # The project, and what its tests start a real API server with.
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "hack")]
 
 import data  # noqa: E402
 import machine  # noqa: E402
-import page  # noqa: E402
+import marked  # noqa: E402
 import pods  # noqa: E402
 from cases import CASES  # noqa: E402
 from environments import find  # noqa: E402
 from records import Records  # noqa: E402
+from tables import tables  # noqa: E402
 
 
 def main() -> None:
     """Measure, and write down what was found."""
     options = read_options(sys.argv[1:])
     if options.render:
-        page.write(options.page, data.read(options.data))
+        marked.write(options.page, tables(data.read(options.data)))
     else:
         measure(options)
 
@@ -42,7 +43,7 @@ def measure(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             CASES[case](options, environments, Path(folder), records)
         data.keep(options.data, case, environments, records)
-        page.write(options.page, data.read(options.data))
+        marked.write(options.page, tables(data.read(options.data)))
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:
