@@ -34,7 +34,7 @@ CODE := function tests hack gunicorn.conf.py
 NEW     := $(shell command -v python3.15 2> /dev/null)
 BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
 BENCHED  = $(BENCH) $(FF) $(FUNC)
-.PHONY: help run test check real test-real test-older test-monitoring bench lock audit build pin kind clean
+.PHONY: help run test check real test-real test-older test-monitoring storms bench lock audit build pin kind clean
 
 # A real control plane, compiled once for each go.sum: the newest, or the oldest that is supported.
 KUBERNETES ?= tests/real
@@ -73,6 +73,10 @@ test-older: ## Run the suite on the oldest Kubernetes that is supported
 
 test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Prometheus and Alertmanager
 	@$(FF)/bin/python -m pytest --api=real -m monitoring -n2 --dist=worksteal $(ARGS) tests/test_monitoring.py
+
+storms: $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Let storms and slow senders loose on both servers: ten minutes
+	@$(FF)/bin/python hack/reliability/storms.py $(ARGS)
+	@$(FUNC)/bin/python hack/reliability/storms.py $(ARGS)
 
 bench: $(REAL)/done $(BENCH:%=%/$(TO_RUN)) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Measure, and write the tables of docs/performance.md: a quarter of an hour
 	@$(FF)/bin/python hack/bench $(BENCHED:%=--python=%/bin/python) $(ARGS)

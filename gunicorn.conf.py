@@ -3,12 +3,17 @@
 import gc
 import sys
 
+# A thread for whoever has sent a whole head, and for nobody else.
+worker_class = "function.worker.Worker"
 # One process: alerts wait for the cluster, and a second process would double the memory.
 workers = 1
 # Only the worker loads the function: a master that has it, too, takes 2 MiB more.
 preload_app = False
-# 64 notifications at once, and room for the health probes. Threads are made when needed.
-threads = 80
+# 64 notifications at once, 32 senders that part, and room for the health probes. Threads are made
+# when needed.
+threads = 112
+# More would be more files than many a machine lets a process open.
+worker_connections = 800
 # The function ends what takes too long; gunicorn would end the whole process.
 timeout = 0
 graceful_timeout = 30

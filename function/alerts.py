@@ -114,7 +114,7 @@ def read_notification(headers: Mapping[str, str], body: bytes) -> Notification:
     """Return the notification in a request; header names are in lower case.
 
     Raises Refused: 415 for a content type that cannot be read, 413 for more than 10,000
-    alerts, 400 for everything that is no notification.
+    alerts or 320,000 values, 400 for everything that is no notification.
     """
     envelope = open_envelope(headers, body)
     traceparent = _traceparent(headers)

@@ -22,6 +22,8 @@ from function.errors import Refused, bad_request
 
 _STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
+# 10,000 alerts with 30 values each; a body of nothing but values takes a hundred times its size.
+MAX_VALUES = 320_000
 _CHARSET = re.compile(r'charset\s*=\s*"?([^\s";]+)')
 
 
@@ -42,7 +44,7 @@ def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
     """Return the data in a body; header names are in lower case.
 
     Raises Refused: 415 for a content type that cannot be read (a missing one is read
-    as JSON), 400 for what is no JSON or no CloudEvent.
+    as JSON), 413 for more than 320,000 values, 400 for what is no JSON or no CloudEvent.
     """
     media_type = _media_type(headers)
     if media_type == _BATCH:
@@ -95,6 +97,12 @@ def _decode_base64(text: Any) -> bytes:
 
 
 def _read_json(body: bytes) -> Any:
+    # Each but the first of an object or a list follows a comma; those in texts count, too.
+    if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"more than {MAX_VALUES} values: group alerts by more labels, or set max_alerts",
+        )
     try:
         return json.loads(
             body.decode("utf-8-sig"),

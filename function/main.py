@@ -7,7 +7,6 @@ else is imported by its full name.
 import os
 import socket
 import struct
-import time
 from contextlib import suppress
 from functools import partial
 
@@ -16,12 +15,13 @@ import functions_framework
 
 from function.start import start
 from function.webhook import Reception
+from function.worker import part
 
 # Its own default is four threads a CPU, of the node: hanging notifications would leave
 # none for the health probes. Threads are made when they are needed.
-os.environ.setdefault("THREADS", "80")
-# Seconds; whoever hangs holds a thread for no longer.
-MOMENT = 0.2
+os.environ.setdefault("THREADS", "112")
+# For so many seconds an answer is written to whoever does not read it.
+ANSWERING = 10.0
 
 webhook = start(os.environ)
 
@@ -55,18 +55,18 @@ def _feed(reception: Reception, request: flask.Request) -> bool:
     except Exception:  # gunicorn lets out whatever it meets in a broken body
         reception.break_off()
     finally:
-        _set_timeout(request, None)
+        _set_timeout(request, ANSWERING)
     return not request.content_length and "Transfer-Encoding" not in request.headers
 
 
-def _set_timeout(request: flask.Request, seconds: float | None) -> None:
+def _set_timeout(request: flask.Request, seconds: float) -> None:
     # Only gunicorn hands its socket out; Flask's own server, behind --debug, does not.
     if connection := request.environ.get("gunicorn.socket"):
         connection.settimeout(seconds)
 
 
 def _hang_up(request: flask.Request) -> None:
-    """End a connection whose sender is not done, after a moment in which it can read why.
+    """End a connection whose sender is not done.
 
     By itself gunicorn would wait for the rest of a body, for five seconds. At the end
     comes a reset: to an orderly one, a sender whose window is full listens only once in
@@ -75,14 +75,4 @@ def _hang_up(request: flask.Request) -> None:
     if connection := request.environ.get("gunicorn.socket"):
         with suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.shutdown(socket.SHUT_WR)
-            _discard(connection, time.monotonic() + MOMENT)
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
-
-
-def _discard(connection: socket.socket, until: float) -> None:
-    while (left := until - time.monotonic()) > 0:
-        connection.settimeout(left)
-        if not connection.recv(65536):
-            return
+        part(connection)

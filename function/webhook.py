@@ -1,4 +1,4 @@
-"""One request to one answer: method, path, token, size, and how many at once.
+"""One request to one answer: method, path, token, size, and how much at once.
 
 Knows HTTP, but no framework: a door asks `receive`, feeds the body as it comes, and
 sends the answer back. Nothing here waits before `settle` is called, so an event loop
@@ -17,6 +17,7 @@ from function.alerts import read_notification
 from function.errors import Refused, bad_request
 from function.log import log
 from function.outcomes import MAX_MESSAGE, Answer, answer, one_line, refusal, text
+from function.scales import Scales
 from function.settle import Settler
 
 PATHS = ("/", "/alerts")
@@ -42,6 +43,7 @@ class Webhook:
         self._settler = settler
         self._token_file = token_file
         self._places = Semaphore(MAX_AT_ONCE)
+        self._scales = Scales()
 
     @contextmanager
     def receive(self, method: str, path: str, headers: Mapping[str, str]) -> Iterator["Reception"]:
@@ -59,9 +61,11 @@ class Webhook:
         has_place = has_body and self._places.acquire(blocking=False)
         if known is None and not has_place:
             known = _refuse(_unavailable(f"{MAX_AT_ONCE} notifications are in flight"))
+        reception = Reception(self._settler, self._scales, headers, deadline, known, has_place)
         try:
-            yield Reception(self._settler, headers, deadline, known, wants_body=has_place)
+            yield reception
         finally:
+            reception.forget()
             if has_place:
                 self._places.release()
 
@@ -88,6 +92,7 @@ class Reception:
     def __init__(
         self,
         settler: Settler,
+        scales: Scales,
         headers: Mapping[str, str],
         deadline: float,
         known: Answer | None,
@@ -97,6 +102,7 @@ class Reception:
         """The answer, as soon as it does not depend on the rest of the request."""
         self.wants_body = wants_body
         self._settler = settler
+        self._scales = scales
         self._headers = headers
         self._deadline = deadline
         self._body = bytearray()
@@ -112,7 +118,9 @@ class Reception:
         self._received += len(chunk)
         self.wants_body = self._received < MAX_DISCARDED
         if self.known is None and self._received > MAX_BODY:
-            self.known = _refuse(_too_large())
+            self._refuse(_too_large())
+        if self.known is None and not self._scales.take(len(chunk)):
+            self._refuse(_unavailable("as much is in flight as memory allows"))
         if self.known is None:
             self._body += chunk
 
@@ -127,7 +135,16 @@ class Reception:
     def _give_up(self, refused: Refused) -> None:
         self.wants_body = False
         if self.known is None:
-            self.known = _refuse(refused)
+            self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> None:
+        self.known = _refuse(refused)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the body."""
+        self._scales.give_back(len(self._body))
+        self._body.clear()
 
     def settle(self) -> Answer:
         """Return the answer when every alert is settled, or the deadline is there. Waits."""

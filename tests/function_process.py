@@ -120,8 +120,12 @@ def environment(door: str, port: int, **environ: str) -> dict[str, str]:
 
 def _server_environment(door: str, port: int) -> dict[str, str]:
     if door == "func":
-        # The second as in func.yaml, which a test of its own holds.
-        return {"LISTEN_ADDRESS": f"127.0.0.1:{port}", "PYTHON_LAZY_IMPORTS": "all"}
+        # All but the first as in func.yaml, which a test of its own holds.
+        return {
+            "LISTEN_ADDRESS": f"127.0.0.1:{port}",
+            "PYTHON_LAZY_IMPORTS": "all",
+            "MALLOC_ARENA_MAX": "1",
+        }
     if door == "functions-framework":
         return {"HOST": "127.0.0.1", "PORT": str(port)}
     return dict(word.split("=") for word in _documented(door) if "=" in word)

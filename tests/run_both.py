@@ -43,6 +43,7 @@ BESIDE = (
     "scripts",
     "simulate",
     "starter",
+    "storms",
     "terminal",
     "write_a_definition",
 )

@@ -18,8 +18,9 @@ from make import (
     notification_json,
 )
 
-from function.alerts import read_notification
+from function.alerts import MAX_ALERTS, read_notification
 from function.errors import Refused
+from function.webhook import MAX_BODY
 
 OLD_PAYLOAD = {
     "version": "4",
@@ -428,6 +429,26 @@ def test_more_alerts_than_a_log_can_bear_are_413():
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "more than 10000 alerts: group them by more labels, or set max_alerts",
     )
+
+
+@pytest.mark.parametrize("part", [b"[]", b"{}", b'{"a":1}', b"1", b'"a"'], ids=bytes.decode)
+def test_nothing_but_values_is_413_before_it_is_read(part):
+    body = b'{"status": "firing", "alerts": [%s]}' % b",".join([part] * 400_000)
+
+    assert refused(body) == (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "more than 320000 values: group alerts by more labels, or set max_alerts",
+    )
+
+
+def test_the_most_labels_that_a_body_has_room_for_are_read():
+    labels = {"alertname": "Disk", **{f"l{n}": str(n) for n in range(20)}}
+    alert = alert_json(labels=labels, annotations={}, generatorURL="")
+
+    body = a_body(*[alert] * MAX_ALERTS)
+
+    assert len(body) > 0.98 * MAX_BODY
+    assert len(read(body).alerts) == MAX_ALERTS
 
 
 # What is told of it

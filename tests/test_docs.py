@@ -20,9 +20,11 @@ from wire import post
 from function import injection, webhook
 from function.alerts import MAX_ALERTS
 from function.definitions import definition_name, read_definition
+from function.envelope import MAX_VALUES
 from function.jobs import build_job
 from function.outcomes import Kind
 from function.rails import ANNOTATIONS, Rails, read_rails
+from function.scales import MAX_BYTES
 from function.settings import Settings
 from function.transport import CONNECT_SECONDS, PAUSES, READ_SECONDS
 
@@ -121,7 +123,11 @@ def test_the_documented_answer_is_what_an_answer_looks_like(
 def test_the_documented_limits_are_those_of_the_code() -> None:
     answers, definitions = page("docs/answers.md"), page("docs/definitions.md")
 
-    assert f"{webhook.MAX_AT_ONCE} notifications are in flight" in answers
+    assert (
+        f"{webhook.MAX_AT_ONCE} notifications are in flight already, or {MAX_BYTES // 1024**2} MiB of"
+        in answers
+    )
+    assert f"more than {MAX_VALUES:,} values" in answers
     assert f"over {webhook.MAX_BODY // 1024**2} MiB" in answers
     assert f"more than {MAX_ALERTS:,} alerts" in answers
     assert f"has {webhook.SECONDS:.0f} seconds from its arrival" in answers

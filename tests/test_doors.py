@@ -18,7 +18,7 @@ import pytest
 from conftest import Define, assert_log_is_clean
 from function_process import ROOT, FunctionProcess, command, environment, free_port, running
 from kube import Kube
-from make import BINARY_EVENT, a_manifest, firing, notification_json
+from make import BINARY_EVENT, a_body, a_manifest, firing, notification_json
 from proxy import (
     QUOTA_CONFLICT,
     Delay,
@@ -31,7 +31,7 @@ from proxy import (
     status,
 )
 from waiting import until
-from wire import Response, get, post
+from wire import Response, get, post, stalled
 
 
 def creating(request: Request) -> bool:
@@ -139,6 +139,24 @@ class TestManyAtOnce:
 
         until(lambda: post(function, notification_json()).status == 200, "a place is free")
 
+    def test_what_memory_has_no_room_for_is_503_until_it_has(
+        self, proxied: FunctionProcess, proxy: FaultProxy, alertname: str
+    ) -> None:
+        body = a_body(*[firing(alertname)] * 9000)
+        forget_hanging(proxy)
+        with proxy.playing(always(Hang())), posted(proxied, body, 1):
+            assert proxy.hanging.acquire(timeout=10)
+            response = post(proxied.url, body)
+
+        assert (response.status, response.text) == (503, "as much is in flight as memory allows")
+        assert await_taken(proxied, notification_json()).status == 200
+
+    def test_a_body_of_too_many_values_is_413(self, function: str) -> None:
+        response = post(function, b'{"alerts": [%s]}' % b",".join([b"[]"] * 1_000_000))
+
+        assert response.status == 413
+        assert response.text.startswith("more than 320000 values: ")
+
     def test_a_body_that_cannot_be_read_is_no_defect(self, function: str) -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
 
@@ -155,14 +173,6 @@ class TestManyAtOnce:
             response = post(function, notification_json(firing(alertname)))
 
         assert response.words == ["created"]
-
-
-def stalled(url: str, head: bytes) -> socket.socket:
-    """Send the beginning of a request, and no more."""
-    host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
-    connection.sendall(head)
-    return connection
 
 
 @contextmanager
@@ -323,14 +333,19 @@ def stop_in_flight(
     """Ask the process to stop while the API server is `seconds` slow with the create."""
     found: list[Response] = []
     sender = threading.Thread(target=lambda: found.append(post(process.url, notification)))
-    while proxy.hanging.acquire(blocking=False):
-        pass
+    forget_hanging(proxy)
     with proxy.playing(first(1, Delay(seconds), creating)):
         sender.start()
         assert proxy.hanging.acquire(timeout=10)
         process.terminate()
         sender.join(timeout=30)
     return found[0]
+
+
+def forget_hanging(proxy: FaultProxy) -> None:
+    """Count what hangs from now on."""
+    while proxy.hanging.acquire(blocking=False):
+        pass
 
 
 # What gunicorn and hypercorn say of themselves, an end that they did not want included.

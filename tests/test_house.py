@@ -19,7 +19,7 @@ PATHS = [*MODULES.values(), *LOCAL, *TOOLS]
 
 # From the doors down to what knows nobody: a module imports only what stands below it.
 FLOORS = {
-    "function.main": {"function.start", "function.webhook"},
+    "function.main": {"function.start", "function.webhook", "function.worker"},
     "function.func": {"function.start", "function.webhook"},
     "function.start": {
         "function",
@@ -35,8 +35,10 @@ FLOORS = {
         "function.errors",
         "function.log",
         "function.outcomes",
+        "function.scales",
         "function.settle",
     },
+    "function.worker": set(),
     "function.settle": {
         "function.alerts",
         "function.cluster",
@@ -120,6 +122,7 @@ FLOORS = {
     "function.settings": {"function.errors", "function.rails"},
     "function.rails": {"function.errors"},
     "function.replies": set(),
+    "function.scales": set(),
     "function.log": set(),
     "function.errors": set(),
     # The package itself holds the version, and `new` for kn func: see OPENS_THE_DOOR.
@@ -130,6 +133,7 @@ OPENS_THE_DOOR = ("function", "function.func")
 
 THIRD_PARTIES = {
     "function.main": {"flask", "functions_framework"},
+    "function.worker": {"gunicorn"},
     "function.transport": {"kubernetes", "urllib3"},
     "function.envelope": {"cloudevents"},
     "function.manifests": {"yaml"},

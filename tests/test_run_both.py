@@ -14,6 +14,7 @@ EXCEPTIONS = {
     "monitoring": "it takes minutes: a target of its own, make test-monitoring",
     "image": "it is about what is built, and builds it by itself: a run of its own",
     "func_scaffold": "it is about what is built, and builds it by itself: a run of its own",
+    "slow_senders": "it is about the server that the function runs in, and asks no API for anything",
     "url": "it runs the request suite through --url, which is in a list",
 }
 

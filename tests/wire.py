@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,3 +57,11 @@ def post(url: str, notification: Any, **headers: str) -> Response:
     return request(
         "POST", url, body, {name.replace("_", "-"): text for name, text in told.items() if text}
     )
+
+
+def stalled(url: str, beginning: bytes) -> socket.socket:
+    """Send the beginning of a request, and no more."""
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname, parts.port), timeout=10)
+    connection.sendall(beginning)
+    return connection

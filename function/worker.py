@@ -1,0 +1,113 @@
+"""gunicorn's worker for the function: only a whole request gets a thread.
+
+gunicorn gives a thread to whoever has sent one byte, until the rest of the head is there,
+and its main loop waits for whoever is answered and does not hang up. So eighty senders
+that stall would keep out the health probes, and so would one that stays.
+"""
+
+import socket
+import time
+from contextlib import suppress
+from threading import Semaphore
+
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
+
+# Seconds in which the head of a request arrives.
+HEAD_SECONDS = 5.0
+MAX_HEAD = 64 * 1024
+# Bytes of a body that are read at once; gunicorn's mebibyte, for each thread, is memory.
+PIECE = 64 * 1024
+# Connections whose head is awaited; the oldest gives way to the next.
+MAX_AWAITED = 500
+# Seconds for a sender to read what it was told, and to hang up.
+MOMENT = 0.2
+# So many at once are given them.
+MAX_PARTING = 32
+
+_moments = Semaphore(MAX_PARTING)
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A ThreadWorker that looks whether there is something to read before it reads."""
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection; its server's main loop asks for it."""
+        if len(self.pending_conns) >= MAX_AWAITED:
+            self.pending_conns[0].timeout = 0.0
+            self.murder_pending()
+        super().accept(listener)
+
+    def handle(self, conn: TConn) -> object:
+        """Answer one request, or find that it is not there yet; return what becomes of the connection."""
+        keep = self._handle_or_defer(conn)
+        if not keep:
+            part(conn.sock)
+        return keep
+
+    def _handle_or_defer(self, conn: TConn) -> object:
+        deadline, seen = getattr(conn, "awaited", None) or (time.monotonic() + HEAD_SECONDS, -1)
+        arrived = _peek(conn.sock)
+        if b"\r\n\r\n" in _read_ahead(conn) + arrived:
+            conn.awaited, conn.data_ready = None, True
+            _wake_after(conn.sock, 1)
+            return super().handle(conn)
+        if len(arrived) <= seen or time.monotonic() > deadline:
+            return False  # woken without anything new: the sender has hung up
+        if len(arrived) == MAX_HEAD:
+            conn.sock.send(_TOO_LARGE)
+            return False
+        conn.awaited = deadline, len(arrived)
+        _wake_after(conn.sock, len(arrived) + 1)
+        return _DEFER
+
+    def handle_request(self, req: object, conn: TConn) -> object:
+        """Let the function answer; an answer that nobody reads is given up."""
+        conn.parser.unreader.max_body_chunk = PIECE
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            return False
+
+
+def _read_ahead(conn: TConn) -> bytes:
+    """Return what was read beyond the end of the request before."""
+    return bytes(conn.parser.unreader.buf.getvalue()) if conn.parser else b""
+
+
+def _peek(connection: socket.socket) -> bytes:
+    """Return what can be read, and leave it there."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(MAX_HEAD, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+def _wake_after(connection: socket.socket, count: int) -> None:
+    """Let a poller hear of the connection when that many bytes can be read, or it has ended."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+
+def part(connection: socket.socket) -> None:
+    """End a connection, after a moment in which its sender can read why.
+
+    Only then is nothing left for which gunicorn's main loop would wait. Where many part
+    at a time there is no moment for the others: they would take the threads.
+    """
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        if _moments.acquire(blocking=False):
+            try:
+                _discard(connection, time.monotonic() + MOMENT)
+            finally:
+                _moments.release()
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
+
+
+def _discard(connection: socket.socket, until: float) -> None:
+    while (left := until - time.monotonic()) > 0:
+        connection.settimeout(left)
+        if not connection.recv(65536):
+            return

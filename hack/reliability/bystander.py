@@ -1,0 +1,78 @@
+"""Looks at a function from outside, in a process of its own: does it answer, and what does it take?"""
+
+import http.client
+import multiprocessing
+import multiprocessing.connection
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+EVERY = 0.05
+"""Seconds between two probes."""
+PATIENCE = 10.0
+"""Seconds for which a probe waits; a kubelet waits for one."""
+
+
+@dataclass
+class Seen:
+    """The slowest health probe in seconds, and the most of what the processes took at once."""
+
+    probe: float = 0.0
+    memory: int = 0
+    threads: int = 0
+
+
+@contextmanager
+def watched(url: str, pid: int) -> Iterator[Seen]:
+    """Watch the function as long as the block; what was seen is there when it has ended."""
+    seen = Seen()
+    ours, theirs = multiprocessing.Pipe()
+    watcher = multiprocessing.get_context("spawn").Process(target=_watch, args=(theirs, url, pid))
+    watcher.start()
+    ours.recv()
+    try:
+        yield seen
+    finally:
+        ours.send("enough")
+        seen.__dict__.update(ours.recv().__dict__)
+        watcher.join()
+
+
+def _watch(parent: multiprocessing.connection.Connection, url: str, pid: int) -> None:
+    seen, tree = Seen(), list(_tree(pid))
+    parent.send("watching")
+    while not parent.poll(EVERY):
+        seen.probe = max(seen.probe, _probe(url))
+        seen.threads = max(seen.threads, sum(_status(each, "Threads") for each in tree))
+    # The kernel has kept the peak of each.
+    seen.memory = sum(_status(each, "VmHWM") for each in tree) * 1024
+    parent.send(seen)
+
+
+def _probe(url: str) -> float:
+    """Return how long a health probe took; one that fails took for ever."""
+    started = time.monotonic()
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/health/readiness")
+        assert connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException, AssertionError):
+        return float("inf")
+    finally:
+        connection.close()
+    return time.monotonic() - started
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """Yield a process and its children; gunicorn has a master and a worker."""
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from _tree(int(child))
+
+
+def _status(pid: int, name: str) -> int:
+    [line] = [x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith(name)]
+    return int(line.split()[1])
