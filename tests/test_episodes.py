@@ -5,7 +5,7 @@ import re
 import pytest
 from make import STARTS_AT, an_alert
 
-from function.episodes import alert_id, digest, episode, job_name, run_name, starts_at
+from function.episodes import alert_id, digest, ended_at, episode, job_name, run_name, starts_at
 
 DEFINITION = "openfero-kubequotaalmostfull-firing"
 
@@ -29,6 +29,13 @@ def test_the_name_of_a_job_without_a_start_is_a_public_contract():
     name = job_name(DEFINITION, an_alert(starts_at=""))
 
     assert name == "openfero-kubequotaalmostfull-firing-bec0b51fb54c"
+
+
+@pytest.mark.parametrize("text", ["2026-11-23T13:52:24.٣Z", "２026-11-23T13:52:24Z"])
+def test_digits_of_another_script_are_no_time(text: str):
+    resolved = an_alert(source={"endsAt": text})
+
+    assert (starts_at(an_alert(starts_at=text)), ended_at(resolved)) == (text, "")
 
 
 def test_a_start_that_is_no_time_counts_as_it_stands():
