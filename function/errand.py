@@ -13,7 +13,7 @@ from threading import Lock
 from function.alerts import Alert, Notification
 from function.cluster import Cluster
 from function.definitions import Definition, definition_name
-from function.episodes import ended_at, episode, job_name
+from function.episodes import alert_id, ended_at, episode, job_name
 from function.errors import Broken, QuotaExceeded, Unavailable
 from function.events import event_name, is_told
 from function.guards import Create, Ending, Hold, Run, decide, ending, is_over, last_run, read_run
@@ -158,7 +158,15 @@ class Errand:
         )
 
     def _end(self, alert: Alert) -> Outcome | None:
-        """End or mark the Job that the alert, now resolved, left behind; None if it is not ended."""
+        """End or mark the Job that the alert, now resolved, left behind; None if it is not ended.
+
+        Once for all alerts of the same labels, whose Job is the same.
+        """
+        key = ("end", alert_id(alert.labels))
+        ended = self._look_ups.once(key, lambda: self._end_once(alert))
+        return ended and replace(ended, alert=alert)
+
+    def _end_once(self, alert: Alert) -> Outcome | None:
         fired = alert.as_firing()
         name = definition_name(fired)
         try:

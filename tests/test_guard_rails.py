@@ -298,6 +298,17 @@ class TestWhenAnAlertResolves:
         assert response.words == ["declined"]
         assert kube.list("pods", f"batch.kubernetes.io/job-name={name}") == []
 
+    def test_an_alert_that_a_notification_holds_twice_is_declined_once(
+        self, function: str, define: Define, alertname: str
+    ) -> None:
+        define(alertname, annotations=rails(mode="approve"))
+        notify(function, an_episode(alertname))
+        resolved = an_episode(alertname, status="resolved")
+
+        response = notify(function, resolved, resolved)
+
+        assert response.words == ["declined", "declined"]
+
     def test_first_the_job_is_cancelled_then_the_resolved_one_is_created(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:
