@@ -8,7 +8,7 @@ from function.local.protobuf import MAGIC, read_protobuf
 from function.local.statuses import malformed, unsupported_media
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89abAB]")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_body(raw: bytes, content_type: str) -> Any:

@@ -4,6 +4,7 @@ Reads a request off the wire and writes its answer; what that is, is decided in
 `answers.py`. It listens on 127.0.0.1 only: whoever reaches it may do everything.
 """
 
+import re
 import socket
 import ssl
 import threading
@@ -16,6 +17,8 @@ from function.local.answers import Answering
 from function.local.messages import BODY_LIMIT, Answer, Request, encode
 
 Manifest = dict[str, Any]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Server(ThreadingHTTPServer):
@@ -111,7 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "text/plain" if text else "application/json")
         for warning in answer.warnings:
-            self.send_header("Warning", _warning(warning))
+            # As the API server does: one with control characters is not sent at all.
+            if not _CONTROL.search(warning):
+                self.send_header("Warning", _warning(warning))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

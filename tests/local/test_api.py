@@ -189,6 +189,11 @@ def test_a_warning_is_utf8(client: Client) -> None:
     )
 
 
+def test_a_warning_with_control_characters_is_not_sent(client: Client) -> None:
+    answer = client.post(CONFIG_MAPS, build_config_map(**{"a\r\nb": 1}))
+    assert (answer.status, answer.headers.get_all("Warning")) == (201, None)
+
+
 def test_a_dry_run_judges_and_keeps_nothing(client: Client) -> None:
     path = f"{JOBS}?dryRun=All"
     assert client.post(path, build_job()).status == 201
@@ -230,6 +235,11 @@ def test_text_is_kept_to_the_byte(client: Client) -> None:
 def test_half_a_surrogate_pair_becomes_a_replacement_character(client: Client) -> None:
     body = b'{"metadata": {"name": "a"}, "data": {"text": "\\ud800 \\ud83e\\udd8a"}}'
     assert client.ask("POST", CONFIG_MAPS, body).body["data"] == {"text": "\ufffd 🦊"}
+
+
+def test_the_second_half_of_a_surrogate_pair_by_itself_becomes_one_too(client: Client) -> None:
+    body = b'{"metadata": {"name": "a"}, "data": {"text": "\\udfff"}}'
+    assert client.ask("POST", CONFIG_MAPS, body).body["data"] == {"text": "\ufffd"}
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"NaN", b'"x"', b"[" * 5000, b""])
