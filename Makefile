@@ -34,7 +34,7 @@ CODE := function tests hack gunicorn.conf.py
 NEW     := $(shell command -v python3.15 2> /dev/null)
 BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
 BENCHED  = $(BENCH) $(FF) $(FUNC)
-.PHONY: help run test check real test-real test-older test-monitoring storms bench lock audit build pin kind clean
+.PHONY: help run test check fuzz real test-real test-older test-monitoring storms bench lock audit build pin kind clean
 
 # A real control plane, compiled once for each go.sum: the newest, or the oldest that is supported.
 KUBERNETES ?= tests/real
@@ -61,6 +61,9 @@ check: $(FF)/$(TO_TEST) ## Check format, style and types
 	@$(FF)/bin/ruff format --check $(CODE)
 	@$(FF)/bin/ruff check $(CODE)
 	@$(FF)/bin/mypy
+
+fuzz: $(FF)/$(TO_TEST) ## Send 100,000 hostile requests and definitions to the function: some minutes
+	@$(FF)/bin/python hack/reliability/fuzz.py $(ARGS)
 
 real: $(REAL)/done $(CRDS)/done ## Compile etcd and Kubernetes for the tests (Go 1.26 or newer, some minutes, once)
 	-@tests/real/fetch-alertmanager.sh

@@ -30,6 +30,7 @@ GUNICORN = ("--door=gunicorn", "-m", "every_server")
 BESIDE = (
     "alertmanager_config",
     "components",
+    "fuzz",
     "knative",
     "lint",
     "local",

@@ -1,0 +1,45 @@
+"""What is printed: a table of all kinds, and for each failure the command that shows it alone."""
+
+from collections.abc import Iterator, Mapping
+
+from fuzzing.batches import MOST, Tally
+
+# MiB that a process may have more at the end than after its first tenth.
+GROWTH = 64.0
+HEAD = ("kind", "cases", "answers", "slowest ms", "peak MiB", "grown MiB", "failed")
+
+
+def table(tallies: Mapping[str, Tally]) -> str:
+    """Return the table in Markdown."""
+    rows = [HEAD, ("---",) * len(HEAD), *(_row(kind, tally) for kind, tally in tallies.items())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (*rows, _sum(tallies)))
+
+
+def _row(kind: str, tally: Tally) -> tuple[str, ...]:
+    answers = ", ".join(f"{count:,} × {status}" for status, count in sorted(tally.statuses.items()))
+    return (
+        *(kind, f"{tally.cases:,}", answers, f"{tally.slowest * 1000:.0f}", f"{tally.mib:.0f}"),
+        *(f"{tally.grown:.0f}", str(len(findings(tally)))),
+    )
+
+
+def _sum(tallies: Mapping[str, Tally]) -> tuple[str, ...]:
+    whole = Tally()
+    for tally in tallies.values():
+        whole.add(tally)
+    failed = sum(len(findings(tally)) for tally in tallies.values())
+    return (*_row("together", whole)[:-1], str(failed))
+
+
+def findings(tally: Tally) -> dict[str, list[str]]:
+    """Return what failed, by number; a process that grows is one of them."""
+    grown = {"0": [f"the process grew by {tally.grown:.0f} MiB"]} if tally.grown > GROWTH else {}
+    return {**tally.failed, **grown}
+
+
+def failures(command: str, seed: int, tallies: Mapping[str, Tally]) -> Iterator[str]:
+    """Return a few lines for each failure."""
+    for kind, tally in tallies.items():
+        for number, whys in [*findings(tally).items()][:MOST]:
+            yield f"{command} --seed {seed} --case {kind}:{number}"
+            yield from (f"  {why}" for why in dict.fromkeys(whys))
