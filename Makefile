@@ -34,7 +34,7 @@ CODE := function tests hack gunicorn.conf.py
 NEW     := $(shell command -v python3.15 2> /dev/null)
 BENCH   := $(if $(NEW),$(FF)-3.15 $(FUNC)-3.15)
 BENCHED  = $(BENCH) $(FF) $(FUNC)
-.PHONY: help run test check fuzz real test-real test-older test-monitoring storms bench lock audit build pin kind clean
+.PHONY: help run test check fuzz real test-real test-older test-monitoring storms soak bench lock audit build pin kind clean
 
 # A real control plane, compiled once for each go.sum: the newest, or the oldest that is supported.
 KUBERNETES ?= tests/real
@@ -80,6 +80,9 @@ test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Pro
 storms: $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Let storms and slow senders loose on both servers: ten minutes
 	@$(FF)/bin/python hack/reliability/storms.py $(ARGS)
 	@$(FUNC)/bin/python hack/reliability/storms.py $(ARGS)
+
+soak: $(REAL)/done $(FF)/$(TO_TEST) ## Alerts by the hundred for five minutes while all goes wrong; ARGS='--seed 2 --write'
+	@$(FF)/bin/python hack/reliability/soak.py $(ARGS)
 
 bench: $(REAL)/done $(BENCH:%=%/$(TO_RUN)) $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Measure, and write the tables of docs/performance.md: a quarter of an hour
 	@$(FF)/bin/python hack/bench $(BENCHED:%=--python=%/bin/python) $(ARGS)

@@ -103,11 +103,17 @@ class Alertmanager:
 
     def fire(self, *alerts: Labels, since: str = "") -> None:
         """Post alerts that fire, as Prometheus does: since now, or since then."""
-        self._post([{"labels": labels, "startsAt": since or now()} for labels in alerts])
+        self.post([{"labels": labels, "startsAt": since or now()} for labels in alerts])
 
     def resolve(self, *alerts: Labels) -> None:
         """Post that they have ended."""
-        self._post([{"labels": labels, "endsAt": now()} for labels in alerts])
+        self.post([{"labels": labels, "endsAt": now()} for labels in alerts])
+
+    def post(self, alerts: Sequence[dict[str, Any]]) -> None:
+        """Post alerts as its API takes them."""
+        headers = {"Content-Type": "application/json"}
+        response = request("POST", f"{self.url}/api/v2/alerts", json.dumps(alerts), headers)
+        assert response.status == 200, response.text
 
     def notifications(self) -> int:
         """How many notifications it has sent, each of them once or more often."""
@@ -116,6 +122,16 @@ class Alertmanager:
     def failures(self) -> int:
         """How many of them it has given up, or will send again with its group."""
         return self._counted("notifications_failed")
+
+    def requests(self) -> int:
+        """How many requests they took, retries included."""
+        return self._counted("notification_requests")
+
+    def groups(self) -> int:
+        """How many groups it holds: none, some time after all has resolved and was told."""
+        name = r"alertmanager_dispatcher_aggregation_groups(?:\{[^}]*\})?"
+        counts = re.findall(rf"^{name} (\S+)$", get(f"{self.url}/metrics").text, re.M)
+        return sum(map(int, counts))
 
     def peers(self) -> int:
         """How many are in its cluster, once that is settled."""
@@ -126,11 +142,6 @@ class Alertmanager:
         name = rf'alertmanager_{what}_total\{{[^}}]*integration="webhook"[^}}]*\}}'
         counts = re.findall(rf"^{name} (\S+)$", get(f"{self.url}/metrics").text, re.M)
         return sum(map(int, counts))
-
-    def _post(self, alerts: list[dict[str, Any]]) -> None:
-        headers = {"Content-Type": "application/json"}
-        response = request("POST", f"{self.url}/api/v2/alerts", json.dumps(alerts), headers)
-        assert response.status == 200, response.text
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from function_process import ROOT, free_port
+from function_process import ROOT, free_port, steady_port
 from waiting import until
 
 GO_SUM = ROOT / os.environ.get("KUBERNETES", "tests/real") / "go.sum"
@@ -38,7 +38,7 @@ class ControlPlane:
 
     folder: Path
     etcd_port: int = field(default_factory=free_port)
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=steady_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import random
 import re
 import shlex
 import signal
@@ -136,6 +137,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def steady_port() -> int:
+    """A free port that no system hands out by itself, so that a server can come back to it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def await_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 30) -> None:

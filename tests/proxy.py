@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from function_process import steady_port
+
 
 @dataclass(frozen=True)
 class Request:
@@ -134,7 +136,7 @@ class FaultProxy:
     def __enter__(self) -> "FaultProxy":
         self._rule: Rule = lambda _: None
         self.released = threading.Event()
-        self._server = self._listen(0)
+        self._server = self._listen(steady_port())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,6 +192,9 @@ class FaultProxy:
         self.requests.append(request)
         return self._rule(request)
 
+    def answered(self, request: Request, answer: Answer, fault: Fault | None) -> None:
+        """Told of each answer of the API, before the rest of the fault is played."""
+
     def wait(self, seconds: float | None) -> None:
         self.hanging.release()
         self.released.wait(seconds)
@@ -243,6 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == Reset():
             return self._cut()
         answer = self._forward(request)
+        self.server.proxy.answered(request, answer, fault)
         if isinstance(fault, Reset):
             return self._cut()
         if isinstance(fault, Drip):

@@ -43,6 +43,7 @@ BESIDE = (
     "run_both",
     "scripts",
     "simulate",
+    "soak",
     "starter",
     "storms",
     "terminal",
@@ -69,6 +70,7 @@ ASKING = (
 # The longest first.
 AROUND = (
     "chain_faults",
+    "soak_run",
     "in_a_pod",
     "chain",
     "chain_guards",

@@ -1,0 +1,59 @@
+"""Whether the functions' memory is flat: sampled from outside, each life of a process by itself."""
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from machine import tree
+from soaking.stage import Function
+
+SHORTEST = 60.0
+"""Seconds of a life that can be judged."""
+BOUND = 12.0
+"""MiB that it may grow in the second half of a life.
+
+In the first it is still being warmed up: it rises until as many threads as ever have worked at
+once, with the memory that the allocator keeps for each, which takes some hundred notifications.
+"""
+
+Samples = list[tuple[float, float]]
+
+
+@dataclass
+class Memory:
+    """The samples of each process, as (seconds, MiB)."""
+
+    lives: dict[int, Samples] = field(default_factory=lambda: defaultdict(list))
+
+    def sample(self, functions: Sequence[Function]) -> None:
+        for function in functions:
+            process = function.process
+            with suppress(OSError, IndexError):  # it may be killed just now
+                if process:
+                    pid = process.process.pid
+                    self.lives[pid].append((time.monotonic(), resident(pid)))
+
+    @property
+    def growth(self) -> float | None:
+        """The largest of all lives that can be judged."""
+        found = [growth(samples) for samples in self.lives.values()]
+        return max((each for each in found if each is not None), default=None)
+
+
+def growth(samples: Samples) -> float | None:
+    """Return how many MiB a process has grown in the second half of its life."""
+    begins, ends = samples[0][0], samples[-1][0]
+    if ends - begins < SHORTEST:
+        return None
+    half = [mib for at, mib in samples if at <= (begins + ends) / 2]
+    return samples[-1][1] - half[-1]
+
+
+def resident(pid: int) -> float:
+    """Return the MiB that a tree of processes has in memory."""
+    texts = (Path(f"/proc/{each}/status").read_text() for each in tree(pid))
+    return sum(int(re.findall(r"^VmRSS:\s+(\d+)", text, re.M)[0]) for text in texts) / 1024

@@ -1,0 +1,79 @@
+"""The table of what soaks have shown: a row for each Alertmanager."""
+
+import re
+from collections.abc import Iterable
+
+from soaking.memory import BOUND
+from soaking.play import Result
+
+HEAD = (
+    "Alertmanager",
+    "Kubernetes",
+    "seed",
+    "minutes",
+    "notifications",
+    "retries",
+    "kills",
+    "episodes",
+    "Jobs",
+    "lost",
+    "doubled",
+    "limits passed",
+    "not ended",
+    "pending",
+    "memory, MiB",
+)
+
+Row = tuple[str, ...]
+
+
+def row(alertmanager: str, kubernetes: str, seed: int, minutes: float, result: Result) -> Row:
+    """Return what one soak has shown."""
+    verdict = result.verdict
+    figures = (
+        *(result.notifications, result.retries, result.kills, result.episodes, result.jobs),
+        *map(len, (verdict.lost, verdict.doubled, verdict.passed, verdict.left)),
+        result.pending,
+    )
+    grown = "–" if result.growth is None else f"{result.growth:+.1f}"
+    told = (f"{figure:,}" for figure in figures)
+    return (alertmanager, kubernetes, str(seed), f"{minutes:g}", *told, grown)
+
+
+def problems(result: Result) -> list[str]:
+    """Return each thing that must not be, as a line."""
+    verdict = result.verdict
+    found = [
+        f"{word}: {text}"
+        for word, texts in (
+            ("lost", verdict.lost),
+            ("doubled", verdict.doubled),
+            ("limit passed", verdict.passed),
+            ("not ended", verdict.left),
+            ("defect", result.defects),
+        )
+        for text in texts
+    ]
+    if result.pending:
+        found.append(f"pending: {result.pending} groups of alerts")
+    if result.growth is not None and result.growth > BOUND:
+        found.append(f"memory: a function has grown by {result.growth:.1f} MiB")
+    return found
+
+
+def write(rows: Iterable[Row]) -> str:
+    """Return them as a table in Markdown."""
+    lines = (HEAD, ("---",) * len(HEAD), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def read(page: str) -> list[Row]:
+    """Return the rows that a page has of this table."""
+    [table] = re.findall(r"<!-- soak -->\n(.*?)<!-- /soak -->", page, re.DOTALL)
+    lines = table.splitlines()[2:]
+    return [tuple(line.strip("| ").split(" | ")) for line in lines]
+
+
+def merged(old: Iterable[Row], new: Row) -> list[Row]:
+    """Return the rows with a new one, instead of that of the same Alertmanager."""
+    return sorted([*(each for each in old if each[0] != new[0]), new])
