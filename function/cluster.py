@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from function.errors import Broken, QuotaExceeded, Unavailable
+from function.errors import Broken, Conflict, QuotaExceeded, Unavailable
 from function.replies import Object, Reply
 from function.settings import Settings
 from function.transport import TOO_MANY_WARNINGS, TooLarge, Transport, UnreadableHeaders, configure
@@ -98,13 +98,17 @@ class Cluster:
             raise Unavailable(f"cannot create an event: {reply.text}")
 
     def patch_job(self, name: str, patch: Object, deadline: float) -> Object | None:
-        """Merge a patch into a Job and return it as it is then; None if there is no such Job."""
+        """Merge a patch into a Job and return it as it is then; None if there is no such Job.
+
+        Raises Conflict if the patch names a version that it no longer has.
+        """
         reply = self._ask("PATCH", f"{self._jobs}/{quote(name)}", deadline, patch)
         if reply.is_object("Job", name):
             return reply.content
         if reply.is_about("NotFound", "jobs", name):
             return None
-        raise Unavailable(f"cannot patch the job {name}: {reply.text}")
+        is_old = reply.is_about("Conflict", "jobs", name)
+        raise (Conflict if is_old else Unavailable)(f"cannot patch the job {name}: {reply.text}")
 
     def create_job(self, job: Object, deadline: float, dry_run: bool = False) -> Creation:
         """Make a Job, unless it is there already; with `dry_run` only ask whether it could be.

@@ -14,7 +14,7 @@ from function.alerts import Alert, Notification
 from function.cluster import Cluster
 from function.definitions import Definition, definition_name
 from function.episodes import alert_id, ended_at, episode, job_name
-from function.errors import Broken, QuotaExceeded, Unavailable
+from function.errors import Broken, Conflict, QuotaExceeded, Unavailable
 from function.events import event_name, is_told
 from function.guards import Create, Ending, Hold, Run, decide, ending, is_over, last_run, read_run
 from function.jobs import build_job
@@ -167,6 +167,14 @@ class Errand:
         return ended and replace(ended, alert=alert)
 
     def _end_once(self, alert: Alert) -> Outcome | None:
+        """Look for it and end it, and again when another writer was faster."""
+        while True:
+            try:
+                return self._end_it(alert)
+            except Conflict:
+                time.sleep(random.uniform(0, PAUSE))
+
+    def _end_it(self, alert: Alert) -> Outcome | None:
         fired = alert.as_firing()
         name = definition_name(fired)
         try:

@@ -6,6 +6,7 @@ OpenFeroError
   Broken               422: the definition cannot become a Job; mending it heals
   Unavailable          503: the cluster is out of reach or refuses us; trying again may help
     QuotaExceeded      the same: there is no room for the Job now
+    Conflict           the same: another writer was faster; looking again helps
 """
 
 from http import HTTPStatus
@@ -47,6 +48,10 @@ class Unavailable(OpenFeroError):
 
 class QuotaExceeded(Unavailable):
     """A ResourceQuota has no room for the Job; there may be some later."""
+
+
+class Conflict(Unavailable):
+    """An object is no longer as it was when it was looked at."""
 
 
 def bad_request(message: str) -> Refused:

@@ -63,9 +63,13 @@ class Reply:
 
     def is_about(self, reason: str, resource: str, name: str) -> bool:
         """Say whether this is a Status with that reason about that very object."""
-        details = self.content.get("details")
-        found = (details.get("kind"), details.get("name")) if isinstance(details, dict) else None
+        found = (self._details.get("kind"), self._details.get("name"))
         return self.content.get("reason") == reason and found == (resource, name)
+
+    @property
+    def _details(self) -> Object:
+        details = self.content.get("details")
+        return details if isinstance(details, dict) else {}
 
     @property
     def is_refusal(self) -> bool:
@@ -82,8 +86,9 @@ class Reply:
     @property
     def is_worth_another_try(self) -> bool:
         """Whether the same request may be answered otherwise in a moment."""
-        if self.status == HTTPStatus.CONFLICT:
-            return not self.is_refusal and self.content.get("reason") != "AlreadyExists"
+        if self.status == HTTPStatus.CONFLICT:  # of a quota; one of the object stays as it is
+            is_quotas = self.content.get("reason") != "AlreadyExists" and self._details.get("kind") != "jobs"
+            return is_quotas and not self.is_refusal
         return self.status >= 500 or self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property

@@ -762,31 +762,39 @@ class TestFaults:
 
         assert response.words == ["no-definition"]
 
-    def test_a_job_that_a_person_approves_at_that_moment_goes_on(
+    @pytest.mark.parametrize(
+        ("patch", "word", "is_ended"),
+        [
+            pytest.param(APPROVE, "no-definition", False, id="a person approves it"),
+            pytest.param({"metadata": {"labels": {"a": "b"}}}, "declined", True, id="else"),
+        ],
+    )
+    def test_a_job_that_somebody_changes_at_that_moment_is_looked_at_again(
         self,
         proxied: FunctionProcess,
         proxy: FaultProxy,
         kube: Kube,
         define: Define,
         alertname: str,
+        patch: dict[str, Any],
+        word: str,
+        is_ended: bool,
     ) -> None:
         define(alertname, annotations=rails(mode="approve"))
         name = notify(proxied.url, an_episode(alertname)).outcomes[0]["job"]
-        resolved = an_episode(alertname, status="resolved")
-        approved = threading.Event()
+        changed = threading.Event()
 
         def rule(request: Request) -> None:
             # Others are patched beside: that the alert of an earlier test resolved.
-            if is_patch(request) and name in request.path and not approved.is_set():
-                approved.set()
-                kube.patch("jobs", name, APPROVE)
+            if is_patch(request) and name in request.path and not changed.is_set():
+                changed.set()
+                kube.patch("jobs", name, patch)
 
         with proxy.playing(rule):
-            first_ = notify(proxied.url, resolved)
-        retry = notify(proxied.url, resolved)
+            response = notify(proxied.url, an_episode(alertname, status="resolved"))
 
-        assert (first_.status, retry.words) == (503, ["no-definition"])
-        assert kube.get("jobs", name)["spec"].get("activeDeadlineSeconds") is None
+        assert response.words == [word]
+        assert ("activeDeadlineSeconds" in kube.get("jobs", name)["spec"]) is is_ended
 
     def test_in_audit_a_full_quota_is_the_result(
         self, proxied: FunctionProcess, proxy: FaultProxy, define: Define, alertname: str

@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import yaml
 from kube import Kube
 from make import MANIFEST
 from openfero import PROGRAM, Ran, openfero
+from wire import get
 
 from function.local.kubeconfig import build_kubeconfig
 from function.manifests import read_yaml
@@ -85,8 +85,7 @@ def test_a_token_is_asked_for(tmp_path: Path) -> None:
         config = json.loads(kubeconfig.read_text("utf-8"))
         url = config["clusters"][0]["cluster"]["server"]
 
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"{url}/api/v1/namespaces", timeout=5)
+        assert get(f"{url}/api/v1/namespaces").status == 401
 
     assert config["users"][0]["user"] == {"token": "secret"}
 

@@ -134,6 +134,7 @@ NO_REFUSALS = {
     "already exists": ALREADY_EXISTS,
     "is being deleted": BEING_DELETED,
     "a conflict about a quota": QUOTA_CONFLICT,
+    "a conflict about the job": a_status(409, "Conflict", details=about_the_job()),
     "a conflict without details": WEBHOOK_CONFLICT,
     "a full quota": FULL_QUOTA,
     "no permission": NO_PERMISSION,
