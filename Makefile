@@ -78,8 +78,8 @@ test-monitoring: real $(FF)/$(TO_TEST) ## Test rules and dashboard with real Pro
 	@$(FF)/bin/python -m pytest --api=real -m monitoring -n2 --dist=worksteal $(ARGS) tests/test_monitoring.py
 
 storms: $(FF)/$(TO_TEST) $(FUNC)/$(TO_TEST) ## Let storms and slow senders loose on both servers: ten minutes
-	@$(FF)/bin/python hack/reliability/storms.py $(ARGS)
-	@$(FUNC)/bin/python hack/reliability/storms.py $(ARGS)
+	@$(FF)/bin/python hack/reliability/storms.py $(ARGS); behind_gunicorn=$$?; \
+	  $(FUNC)/bin/python hack/reliability/storms.py $(ARGS) && exit $$behind_gunicorn
 
 soak: $(REAL)/done $(FF)/$(TO_TEST) ## Alerts by the hundred for five minutes while all goes wrong; ARGS='--seed 2 --write'
 	@$(FF)/bin/python hack/reliability/soak.py $(ARGS)

@@ -1,6 +1,7 @@
 """How gunicorn serves the function: in the image, and wherever docs/development.md starts it."""
 
 import gc
+import resource
 import sys
 
 # A thread for whoever has sent a whole head, and for nobody else.
@@ -12,8 +13,12 @@ preload_app = False
 # 64 notifications at once, 32 senders that part, and room for the health probes. Threads are made
 # when needed.
 threads = 112
-# More would be more files than many a machine lets a process open.
+# Each is a file that is open; gunicorn ends where it can open none.
 worker_connections = 800
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+# Seconds for the next byte of a head, or the next request.
+keepalive = 5
 # The function ends what takes too long; gunicorn would end the whole process.
 timeout = 0
 graceful_timeout = 30

@@ -107,8 +107,10 @@ class Cluster:
             return reply.content
         if reply.is_about("NotFound", "jobs", name):
             return None
-        is_old = reply.is_about("Conflict", "jobs", name)
-        raise (Conflict if is_old else Unavailable)(f"cannot patch the job {name}: {reply.text}")
+        message = f"cannot patch the job {name}: {reply.text}"
+        if reply.is_about("Conflict", "jobs", name):
+            raise Conflict(message)
+        raise Unavailable(message)
 
     def create_job(self, job: Object, deadline: float, dry_run: bool = False) -> Creation:
         """Make a Job, unless it is there already; with `dry_run` only ask whether it could be.

@@ -160,14 +160,14 @@ class Errand:
     def _end(self, alert: Alert) -> Outcome | None:
         """End or mark the Job that the alert, now resolved, left behind; None if it is not ended.
 
-        Once for all alerts of the same labels, whose Job is the same.
+        Once, however often the notification holds the alert.
         """
-        key = ("end", alert_id(alert.labels))
+        key = ("end", alert_id(alert.labels), alert.starts_at)
         ended = self._look_ups.once(key, lambda: self._end_once(alert))
         return ended and replace(ended, alert=alert)
 
     def _end_once(self, alert: Alert) -> Outcome | None:
-        """Look for it and end it, and again when another writer was faster."""
+        """Look for it and end it, and again when another writer was faster, until the deadline."""
         while True:
             try:
                 return self._end_it(alert)

@@ -6,12 +6,16 @@ exception leaves `handle`; none does.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from function.start import start
 from function.webhook import MAX_AT_ONCE, Reception
+
+# Seconds in which an answer is written, however slowly it is read.
+ANSWERING = 10.0
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -37,9 +41,16 @@ class Function:
             answer = reception.known  # what is known need not wait for a thread
             if answer is None:
                 answer = await loop.run_in_executor(self._threads, reception.settle)
-        raw = [(name.lower().encode(), value.encode()) for name, value in answer.head.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body})
+            # Still in flight: an answer that nobody reads is memory, too.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWERING):
+                    await _send(send, answer.status, answer.head, answer.body)
+
+
+async def _send(send: Send, status: int, head: Mapping[str, str], body: bytes) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in head.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _feed(reception: Reception, receive: Receive) -> bool:

@@ -7,7 +7,7 @@ else is imported by its full name.
 import os
 import socket
 import struct
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import flask
@@ -20,7 +20,7 @@ from function.worker import part
 # Its own default is four threads a CPU, of the node: hanging notifications would leave
 # none for the health probes. Threads are made when they are needed.
 os.environ.setdefault("THREADS", "112")
-# For so many seconds an answer is written to whoever does not read it.
+# Seconds in which an answer is written, however slowly it is read.
 ANSWERING = 10.0
 
 webhook = start(os.environ)
@@ -30,12 +30,15 @@ webhook = start(os.environ)
 def openfero(request: flask.Request) -> flask.Response:
     """Answer one request."""
     headers = {name.lower(): value for name, value in request.headers}
-    with webhook.receive(request.method, request.path, headers) as reception:
-        is_whole = _feed(reception, request)
-        answer = reception.settle()
+    in_flight = ExitStack()
+    reception = in_flight.enter_context(webhook.receive(request.method, request.path, headers))
+    is_whole = _feed(reception, request)
+    answer = reception.settle()
     # A streamed answer: for any other, functions-framework first reads the rest of the
     # body into memory, however large it is.
     response = flask.Response(iter([answer.body]), answer.status, answer.head)
+    # Only then: an answer that nobody reads is memory, too.
+    response.call_on_close(in_flight.close)
     if not is_whole:
         response.call_on_close(partial(_hang_up, request))
     return response
@@ -43,13 +46,17 @@ def openfero(request: flask.Request) -> flask.Response:
 
 def _feed(reception: Reception, request: flask.Request) -> bool:
     """Hand over the body as it comes; return whether nothing of it is left unread."""
+    left = request.content_length or 0
     try:
         while reception.wants_body:
             _set_timeout(request, reception.seconds_left)
             chunk = request.stream.read(65536)
             if not chunk:
+                if left > 0:
+                    reception.break_off()
                 return True
             reception.feed(chunk)
+            left -= len(chunk)
     except TimeoutError:
         reception.time_out()
     except Exception:  # gunicorn lets out whatever it meets in a broken body

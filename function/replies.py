@@ -86,9 +86,12 @@ class Reply:
     @property
     def is_worth_another_try(self) -> bool:
         """Whether the same request may be answered otherwise in a moment."""
-        if self.status == HTTPStatus.CONFLICT:  # of a quota; one of the object stays as it is
-            is_quotas = self.content.get("reason") != "AlreadyExists" and self._details.get("kind") != "jobs"
-            return is_quotas and not self.is_refusal
+        if self.status == HTTPStatus.CONFLICT:
+            # Of two writers at one quota; what is said of the Job itself stays as it is.
+            is_about_it = (
+                self._details.get("kind") == "jobs" or self.content.get("reason") == "AlreadyExists"
+            )
+            return not is_about_it and not self.is_refusal
         return self.status >= 500 or self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property

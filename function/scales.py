@@ -2,8 +2,8 @@
 
 from threading import Lock
 
-# Of the bodies of all notifications: as much as one may have. In memory 20 times as much
-# becomes of them, and a pod has 256 MiB.
+# Of the bodies of all notifications: as much as one may have. In memory it becomes 20 times
+# as much, and a pod has 256 MiB.
 MAX_BYTES = 4 * 1024 * 1024
 
 

@@ -26,6 +26,8 @@ ALLOW = {"Allow": "POST, OPTIONS"}
 
 # A notification of 5,000 small alerts has 1.9 MB.
 MAX_BODY = 4 * 1024 * 1024
+# So much is taken whatever is in flight: what is large shall not hold up what is small.
+SMALL = 16 * 1024
 # Of a refused request so much is read all the same: a sender that is cut off while it
 # writes never reads why.
 MAX_DISCARDED = 4 * MAX_BODY
@@ -106,6 +108,7 @@ class Reception:
         self._headers = headers
         self._deadline = deadline
         self._body = bytearray()
+        self._weight = 0
         self._received = 0
 
     @property
@@ -118,11 +121,18 @@ class Reception:
         self._received += len(chunk)
         self.wants_body = self._received < MAX_DISCARDED
         if self.known is None and self._received > MAX_BODY:
-            self._refuse(_too_large())
-        if self.known is None and not self._scales.take(len(chunk)):
-            self._refuse(_unavailable("as much is in flight as memory allows"))
+            self._close(_too_large())
+        if self.known is None and not self._weigh(len(chunk)):
+            self._close(_unavailable("as much is in flight as memory allows"))
         if self.known is None:
             self._body += chunk
+
+    def _weigh(self, count: int) -> bool:
+        """Return whether there is room for so many bytes more; a small body always has it."""
+        beyond = max(0, len(self._body) + count - SMALL) - self._weight
+        fits = self._scales.take(beyond)
+        self._weight += beyond if fits else 0
+        return fits
 
     def time_out(self) -> None:
         """Give a body up that does not arrive."""
@@ -135,15 +145,17 @@ class Reception:
     def _give_up(self, refused: Refused) -> None:
         self.wants_body = False
         if self.known is None:
-            self._refuse(refused)
+            self._close(refused)
 
-    def _refuse(self, refused: Refused) -> None:
+    def _close(self, refused: Refused) -> None:
+        """Know the answer, and let go of the body."""
         self.known = _refuse(refused)
         self.forget()
 
     def forget(self) -> None:
         """Let go of the body."""
-        self._scales.give_back(len(self._body))
+        self._scales.give_back(self._weight)
+        self._weight = 0
         self._body.clear()
 
     def settle(self) -> Answer:

@@ -12,13 +12,12 @@ from threading import Semaphore
 
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
-# Seconds in which the head of a request arrives.
+# Seconds in which the head of a request arrives, and then its body.
 HEAD_SECONDS = 5.0
+BODY_SECONDS = 25.0
 MAX_HEAD = 64 * 1024
 # Bytes of a body that are read at once; gunicorn's mebibyte, for each thread, is memory.
 PIECE = 64 * 1024
-# Connections whose head is awaited; the oldest gives way to the next.
-MAX_AWAITED = 500
 # Seconds for a sender to read what it was told, and to hang up.
 MOMENT = 0.2
 # So many at once are given them.
@@ -31,12 +30,13 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A ThreadWorker that looks whether there is something to read before it reads."""
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a connection; its server's main loop asks for it."""
-        if len(self.pending_conns) >= MAX_AWAITED:
-            self.pending_conns[0].timeout = 0.0
-            self.murder_pending()
-        super().accept(listener)
+    def murder_pending(self) -> None:
+        """Close who waited too long, and where there is room for no more, the oldest who waits."""
+        waiting = self.pending_conns or self.keepalived_conns
+        if self.nr_conns >= self.worker_connections and waiting:
+            waiting[0].timeout = 0.0
+            self.murder_keepalived()
+        super().murder_pending()
 
     def handle(self, conn: TConn) -> object:
         """Answer one request, or find that it is not there yet; return what becomes of the connection."""
@@ -52,8 +52,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.awaited, conn.data_ready = None, True
             _wake_after(conn.sock, 1)
             return super().handle(conn)
-        if len(arrived) <= seen or time.monotonic() > deadline:
-            return False  # woken without anything new: the sender has hung up
+        # Woken without anything new: the sender has hung up.
+        if len(arrived) <= seen or time.monotonic() > deadline or not self.alive:
+            return False
         if len(arrived) == MAX_HEAD:
             conn.sock.send(_TOO_LARGE)
             return False
@@ -63,11 +64,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: object, conn: TConn) -> object:
         """Let the function answer; an answer that nobody reads is given up."""
-        conn.parser.unreader.max_body_chunk = PIECE
+        unreader = conn.parser.unreader
+        unreader.sock = Body(conn.sock, time.monotonic() + BODY_SECONDS)
         try:
             return super().handle_request(req, conn)
         except TimeoutError:
             return False
+        finally:
+            unreader.sock = conn.sock
+
+
+class Body:
+    """A connection as a body is read from it: a piece at a time, and until a deadline."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def recv(self, size: int) -> bytes:
+        """Return what has arrived, at most a piece of it; raises TimeoutError after the deadline."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv(min(size, PIECE))
 
 
 def _read_ahead(conn: TConn) -> bytes:

@@ -441,6 +441,12 @@ def test_nothing_but_values_is_413_before_it_is_read(part):
     )
 
 
+def test_commas_in_texts_are_no_values():
+    annotations = {"list": ",[{" * 40, "quoted": '\\",' * 40}
+
+    assert len(read(a_body(*[alert_json(annotations=annotations)] * 3000)).alerts) == 3000
+
+
 def test_the_most_labels_that_a_body_has_room_for_are_read():
     labels = {"alertname": "Disk", **{f"l{n}": str(n) for n in range(20)}}
     alert = alert_json(labels=labels, annotations={}, generatorURL="")

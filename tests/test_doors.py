@@ -151,6 +151,26 @@ class TestManyAtOnce:
         assert (response.status, response.text) == (503, "as much is in flight as memory allows")
         assert await_taken(proxied, notification_json()).status == 200
 
+    def test_large_ones_that_stall_leave_room_for_small_ones(self, function: str) -> None:
+        """Not only on their way to the cluster, but on their way to the function."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"
+                stack.enter_context(stalled(function, head + b" " * 1_500_000))
+
+            assert post(function, a_body(*[firing("Nobody")] * 40)).status == 200
+
+        until(lambda: post(function, a_body(*[firing("Nobody")] * 9000)).status == 200, "all fits")
+
+    def test_a_body_that_ends_before_its_length_is_400(self, function: str) -> None:
+        whole = a_body()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (len(whole) + 1)
+        with stalled(function, head + whole) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(65536)
+
+        assert not answer.startswith(b"HTTP/1.1 2")
+
     def test_a_body_of_too_many_values_is_413(self, function: str) -> None:
         response = post(function, b'{"alerts": [%s]}' % b",".join([b"[]"] * 1_000_000))
 

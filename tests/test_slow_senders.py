@@ -1,13 +1,16 @@
 """Whoever is slow, says nothing or does not hang up keeps nobody else from an answer."""
 
+import json
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from make import a_body
+from make import a_body, firing, notification_json
 from waiting import until
-from wire import get, stalled
+from wire import get, post, stalled
 
 pytestmark = pytest.mark.every_server
 
@@ -17,6 +20,8 @@ WHOLE = b"GET /health/readiness HTTP/1.1\r\nHost: x\r\n\r\n"
 # Seconds and bytes that a head may take.
 HEAD_SECONDS = 5
 MAX_HEAD = 64 * 1024
+# Seconds that an answer may take.
+ANSWERING = 10
 # More than gunicorn has threads.
 CROWD = 100
 # More than it has connections.
@@ -116,6 +121,67 @@ def test_more_than_it_has_connections_for_keep_no_probe_from_its_answer(gunicorn
             stack.enter_context(stalled(gunicorn, HALF))
 
         assert get(gunicorn + READINESS, seconds=1).status == 200
+
+
+def test_a_head_that_pauses_is_waited_for(gunicorn: str) -> None:
+    with stalled(gunicorn, WHOLE[:20]) as connection:
+        connection.settimeout(3)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.sendall(WHOLE[20:])
+
+        assert answers(connection) == 1
+
+
+def test_who_does_not_read_a_large_answer_holds_nothing_for_long(url: str) -> None:
+    """The next one has a place, and its bytes, at the latest when the answer is given up."""
+    alert = {**firing("é" * 200), "fingerprint": "é" * 60}
+    body = json.dumps(notification_json(*[alert] * 5000), ensure_ascii=False).encode()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((urlsplit(url).hostname, urlsplit(url).port))
+        reader.sendall(head + body)
+        until(lambda: reader.recv(1, socket.MSG_PEEK), "the answer begins")
+
+        assert post(url, body).status == 503
+        until(lambda: post(url, body).status == 200, "it is given up", ANSWERING + 5)
+
+
+def test_whoever_is_cut_may_speak_at_that_moment(gunicorn: str) -> None:
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(stalled(gunicorn, HALF)) for _ in range(600)]
+        for connection in crowd:
+            stack.enter_context(stalled(gunicorn, b""))
+            with suppress(OSError):
+                connection.sendall(b"x")
+
+        assert get(gunicorn + READINESS, seconds=1).status == 200
+
+
+def test_where_no_more_can_come_whoever_idles_gives_way(gunicorn: str) -> None:
+    with ExitStack() as stack:
+        for number in range(MORE):
+            connection = stack.enter_context(stalled(gunicorn, HALF if number % 2 else WHOLE))
+            if not number % 2:
+                assert answers(connection) == 1
+
+        assert get(gunicorn + READINESS, seconds=1).status == 200
+
+
+def test_a_body_has_one_deadline_for_all_of_its_pieces() -> None:
+    worker = pytest.importorskip("function.worker", reason="needs gunicorn")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        body = worker.Body(ours, time.monotonic() + 0.3)
+        with pytest.raises(TimeoutError):
+            read_for_ever(body, theirs)
+
+
+def read_for_ever(body: Any, theirs: socket.socket) -> None:
+    while True:
+        theirs.sendall(b"x")
+        body.recv(65536)
 
 
 def answers(connection: socket.socket, count: int = 1) -> int:

@@ -245,6 +245,20 @@ class TestTheJob:
         until(lambda: "openfero.io/resolved-at" in self.job(kube, name), "it is marked")
         assert self.job(kube, name)["openfero.io/resolved-at"] == ENDS_AT
 
+    def test_each_of_two_episodes_of_one_alert_gets_to_know_it(
+        self, function: str, kube: Kube, define: Define, alertname: str
+    ) -> None:
+        define(alertname)
+        later = {"startsAt": "2026-11-23T15:00:00Z"}
+        told = notify(function, an_episode(alertname), an_episode(alertname) | later).outcomes
+        resolved = an_episode(alertname, "resolved")
+
+        notify(function, resolved, resolved | later)
+
+        for outcome in told:
+            name = outcome["job"]
+            until(lambda name=name: self.job(kube, name), f"{name} is marked")
+
     def test_a_job_that_is_ended_is_marked_as_well(
         self, function: str, kube: Kube, define: Define, alertname: str
     ) -> None:

@@ -5,7 +5,7 @@ import multiprocessing
 import multiprocessing.connection
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ class Seen:
     probe: float = 0.0
     memory: int = 0
     threads: int = 0
+    sockets: int = 0
 
 
 @contextmanager
@@ -47,6 +48,7 @@ def _watch(parent: multiprocessing.connection.Connection, url: str, pid: int) ->
     while not parent.poll(EVERY):
         seen.probe = max(seen.probe, _probe(url))
         seen.threads = max(seen.threads, sum(_status(each, "Threads") for each in tree))
+        seen.sockets = max(seen.sockets, sum(map(_sockets, tree)))
     # The kernel has kept the peak of each.
     seen.memory = sum(_status(each, "VmHWM") for each in tree) * 1024
     parent.send(seen)
@@ -76,3 +78,11 @@ def _tree(pid: int) -> Iterator[int]:
 def _status(pid: int, name: str) -> int:
     [line] = [x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith(name)]
     return int(line.split()[1])
+
+
+def _sockets(pid: int) -> int:
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found += file.readlink().name.startswith("socket:")
+    return found

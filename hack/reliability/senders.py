@@ -14,40 +14,37 @@ from urllib.parse import urlsplit
 SECONDS = 60.0
 """Within which a sender is answered once, whatever the answer is."""
 TRIES = 30
+CUT, LATE = 0, -1
 
 
-def settle_all(url: str, bodies: Sequence[bytes]) -> Counter[int]:
-    """Send all of these at once, each again until it is settled; return how often which answer came."""
+def send(url: str, bodies: Sequence[bytes], tries: int = TRIES) -> Counter[int]:
+    """Send all of these at once, each until it is settled; return how often which answer came."""
     with ThreadPoolExecutor(len(bodies)) as threads:
-        return sum(threads.map(lambda body: _settle(url, body), bodies), Counter())
+        return sum(threads.map(lambda body: _send(url, body, tries), bodies), Counter())
 
 
-def send_all(url: str, bodies: Sequence[bytes]) -> Counter[int]:
-    """Send all of these at once, each once; return how often which answer came."""
-    with ThreadPoolExecutor(len(bodies)) as threads:
-        return Counter(threads.map(lambda body: post(url, body), bodies))
-
-
-def _settle(url: str, body: bytes) -> Counter[int]:
+def _send(url: str, body: bytes, tries: int) -> Counter[int]:
     told: Counter[int] = Counter()
-    while not told[200] and told.total() < TRIES:
+    while True:
         told[post(url, body)] += 1
-        if not told[200]:
-            # As Alertmanager does, which goes on to a minute.
-            time.sleep(min(10.0, 0.5 * 1.5 ** told.total()) * random.uniform(0.5, 1.5))
-    return told
+        if told[200] or told.total() == tries:
+            return told
+        # As Alertmanager does, which goes on to a minute.
+        time.sleep(min(10.0, 0.5 * 1.5 ** told.total()) * random.uniform(0.5, 1.5))
 
 
 def post(url: str, body: bytes) -> int:
-    """Return the status of the answer; 0 if there is none."""
+    """Return the status of the answer: CUT if the connection ends first, LATE if nothing comes."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=SECONDS)
     try:
         connection.request("POST", "/alerts", body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         response.read()
         return response.status
+    except TimeoutError:
+        return LATE
     except (OSError, http.client.HTTPException):
-        return 0
+        return CUT
     finally:
         connection.close()
 
@@ -84,12 +81,9 @@ def numbers(size: int) -> bytes:
     return b'{"alerts": [], "x": {%s}}' % b",".join(pairs)
 
 
-def nobodys(alerts: int, name: str) -> bytes:
+def nobodys(alerts: int, name: str, **fields: str) -> bytes:
     """Return a notification of alerts for which there is no definition."""
-    alert = {
-        "status": "firing",
-        "startsAt": "2026-11-23T13:52:24Z",
-        "annotations": {"a": "b" * 120},
-    }
+    alert = {"status": "firing", "startsAt": "2026-11-23T13:52:24Z", **fields}
     each = ({**alert, "labels": {"alertname": name, "pod": f"web-{n}"}} for n in range(alerts))
-    return json.dumps({"version": "4", "status": "firing", "alerts": list(each)}).encode()
+    whole = {"version": "4", "status": "firing", "alerts": list(each)}
+    return json.dumps(whole, ensure_ascii=False).encode()
