@@ -2,20 +2,23 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from function_process import ROOT
-
-sys.path.insert(0, str(ROOT / "hack" / "reliability"))
-
 from fuzz import finish
-from fuzzing.batches import Batches, Tally
+from fuzzing.batches import KINDS, Batches, counts, make_case
 from fuzzing.cases import Case, Request
 from fuzzing.checks import of_case
-from fuzzing.kinds import KINDS, counts, make_case
+from fuzzing.report import Tally
 from fuzzing.subject import Run, Seen, Subject, a_subject
 from fuzzing.wire import Call
+
+from function.settle import Settler
+from function.webhook import Webhook
 
 SEED = 1
 POSTED = Case((Request(),))
@@ -35,14 +38,16 @@ def subject() -> Iterator[Subject]:
 
 
 @pytest.mark.parametrize(("kind", "count"), counts(500).items())
-def test_the_first_cases_of_each_kind_hold(subject: Subject, kind: str, count: int) -> None:
+def test_the_function_withstands_the_first_cases_of_each_kind(
+    subject: Subject, kind: str, count: int
+) -> None:
     tally = Batches(subject, SEED, kind, lambda _: None).run(0, count)
 
     assert (tally.cases, tally.failed) == (count, {})
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_gives_the_same_cases_and_another_one_others(kind: str) -> None:
+def test_a_seed_always_gives_the_same_cases_and_another_seed_gives_others(kind: str) -> None:
     cases, again, others = (
         [make_case(seed, kind, number) for number in range(20)] for seed in (SEED, SEED, SEED + 1)
     )
@@ -87,6 +92,7 @@ def test_a_refusal_with_one_short_line_is_no_finding() -> None:
         (a_run(calls=(Call("POST", "/api/v1/events", b'{"message": "\\n"}', 201, ""),)), "no line"),
         (a_run(calls=(Call("GET", "/api/v1/configmaps/a", b"", 500, ""),)), "answered 500"),
         (a_run(seconds=1.1), "it took 1.1 s"),
+        (a_run(elapsed=11), "it came after 11 s"),
         (a_run(mib=300), "it took 300 MiB"),
     ],
 )
@@ -109,7 +115,64 @@ def test_a_job_that_is_made_again_is_a_finding() -> None:
     assert of_case(case, Run((seen, seen))) == ["of the same request again came [], after ['a']"]
 
 
-def test_a_failure_is_printed_with_the_command_that_shows_it_alone_and_the_exit_is_1(
+class Odd(Webhook):
+    """A webhook that does something of its own before the first request."""
+
+    def __init__(self, subject: Subject, does: Callable[[], object]) -> None:
+        super().__init__(Settler(subject.cluster, "run"))
+        self._deeds = [does]
+        subject.webhooks["run", False] = self
+
+    def receive(self, *head: Any) -> Any:
+        while self._deeds:
+            self._deeds.pop()()
+        return super().receive(*head)
+
+
+def stumble() -> None:
+    raise RuntimeError("only this once")
+
+
+def work() -> None:
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+
+
+def test_what_only_the_first_run_of_a_slow_case_shows_is_a_finding(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fuzzing.checks.SECONDS", -1.0)
+    Odd(subject, stumble)
+
+    found = Batches(subject, SEED, "heads", lambda _: None).found_in([0])
+
+    assert "it was answered 500" in " ".join(found)
+
+
+def test_a_case_that_is_run_again_is_judged_by_what_the_cheaper_run_took() -> None:
+    slow, fast = a_run(seconds=1.1, mib=1), a_run(seconds=0.1, mib=300)
+
+    assert of_case(POSTED, slow, fast) == of_case(POSTED, fast, slow) == []
+
+
+def test_a_case_takes_as_long_as_its_slowest_request(subject: Subject) -> None:
+    Odd(subject, work)
+
+    run = subject.run(Case((Request(), Request())))
+
+    assert run.seconds >= 0.2
+
+
+def test_a_request_that_only_waits_takes_time_on_the_clock_alone(subject: Subject) -> None:
+    Odd(subject, lambda: threading.Event().wait(0.2))
+
+    run = subject.run(POSTED)
+
+    assert run.seconds < 0.2 <= run.elapsed
+
+
+def test_a_failure_is_printed_with_the_command_that_shows_it_alone_and_the_exit_status_is_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     status = finish(3, {"bodies": Tally(cases=2, failed={"7": ["it was answered 500"]})})

@@ -16,9 +16,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "hack")]
 
 import marked  # noqa: E402
 from fuzzing import workers  # noqa: E402
-from fuzzing.batches import Tally, replayed  # noqa: E402
-from fuzzing.kinds import KINDS, counts  # noqa: E402
-from fuzzing.report import failures, findings, table  # noqa: E402
+from fuzzing.batches import KINDS, counts, replayed  # noqa: E402
+from fuzzing.report import Tally, failures, findings, table  # noqa: E402
 from fuzzing.subject import a_subject  # noqa: E402
 
 COMMAND = "hack/reliability/fuzz.py"

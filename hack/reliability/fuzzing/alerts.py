@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from make import alert_json, notification_json, rails
-
 from fuzzing.cases import ANSWERED, BROKEN, Case, ConfigMap, Request
 from fuzzing.dice import Dice, text, value, written
 from fuzzing.samples import definition
+from make import alert_json, notification_json, rails
 
 NAMES = ("KubeQuotaAlmostFull", "Disk Full%", "a", "node.down", "a" * 300, "Kelvin K", "../../etc")
 TIMES = (

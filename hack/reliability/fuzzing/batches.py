@@ -1,43 +1,36 @@
-"""Cases one after the other, and what is told beside their answers once for many of them."""
+"""Cases of each kind, one after the other; what is told beside the answers, once for many of them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 
-from fuzzing import memory
+from fuzzing import alerts, bodies, events, heads, manifests, memory, rails
 from fuzzing.cases import Case
-from fuzzing.checks import of_case, of_cost, of_told
-from fuzzing.kinds import make_case
-from fuzzing.subject import Run, Subject
+from fuzzing.checks import of_answers, of_case, of_cost, of_told
+from fuzzing.dice import Dice
+from fuzzing.report import MOST, Tally
+from fuzzing.subject import Run, Subject, cheapest
 
 SIZE = 100
-# So many are told apart; who wants to see more mends these first.
-MOST = 20
+# How many of a hundred are of each kind, and what makes one.
+# What takes longest comes first, so that all processes have something to do until the end.
+KINDS: dict[str, tuple[int, Callable[[Dice], Case]]] = {
+    "alerts": (15, alerts.make),
+    "manifests": (20, manifests.make),
+    "rails": (15, rails.make),
+    "events": (15, events.make),
+    "bodies": (25, bodies.make),
+    "heads": (10, heads.make),
+}
 
 
-@dataclass
-class Tally:
-    """What came of the cases of one kind."""
+def make_case(seed: int, kind: str, number: int) -> Case:
+    """Return the case of that number; it depends on nothing else."""
+    return KINDS[kind][1](Dice(f"{seed}:{kind}:{number}"))
 
-    cases: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
-    slowest: float = 0
-    """Seconds for one request."""
-    mib: float = 0
-    """The most that one case took."""
-    grown: float = 0
-    """MiB that the process has more than after the first tenth."""
-    failed: dict[str, list[str]] = field(default_factory=dict)
-    """Number, or numbers, to findings."""
 
-    def add(self, other: "Tally") -> None:
-        """Count another part of the same kind."""
-        self.cases += other.cases
-        self.statuses += other.statuses
-        self.slowest = max(self.slowest, other.slowest)
-        self.mib = max(self.mib, other.mib)
-        self.grown = max(self.grown, other.grown)
-        self.failed |= other.failed
+def counts(cases: int) -> dict[str, int]:
+    """Return how many of so many cases are of each kind, at least one."""
+    return {kind: max(1, cases * share // 100) for kind, (share, _) in KINDS.items()}
 
 
 class Batches:
@@ -75,14 +68,14 @@ class Batches:
     def _one(self, number: int) -> list[str]:
         self._begins(number)
         case = make_case(self._seed, self._kind, number)
-        run = self._subject.run(case)
-        if [*of_cost(run)]:  # perhaps the machine did something else
+        runs = [self._subject.run(case)]
+        if [*of_cost(runs[0])]:  # perhaps it paid for something else
             memory.give_back()
-            run = _cheaper(run, self._subject.run(case))
-        self._count(case, run)
-        return of_case(case, run)
+            runs.append(self._subject.run(case))
+        self._count(cheapest(runs))
+        return of_case(case, *runs)
 
-    def _count(self, case: Case, run: Run) -> None:
+    def _count(self, run: Run) -> None:
         self.tally.cases += 1
         self.tally.statuses += Counter(seen.status for seen in run.seen)
         self.tally.slowest = max(self.tally.slowest, run.seconds)
@@ -97,18 +90,13 @@ class Batches:
         self.tally.failed |= found or together
 
 
-def _cheaper(first: Run, second: Run) -> Run:
-    """Return the second run, with the better of both figures."""
-    faster = min(first, second, key=lambda run: run.slowness)
-    return replace(faster, seen=second.seen, mib=min(first.mib, second.mib))
-
-
 def replayed(subject: Subject, seed: int, kind: str, numbers: Sequence[int]) -> Iterator[str]:
     """Run cases by themselves; return a line for what was sent, answered and found."""
     batches = Batches(subject, seed, kind, lambda _: None)
     for number in numbers:
         case = make_case(seed, kind, number)
         yield f"{kind}:{number} {str(case)[:4000]}"
-        for seen in subject.run(case).seen:
-            yield f"  {seen.status} {seen.body[:1000]!r}"
-        yield from (f"  FAILED {why}" for why in batches.found_in([number]))
+        run = subject.run(case)
+        yield from (f"  {seen.status} {seen.body[:1000]!r}" for seen in run.seen)
+        found = [*of_answers(case, run), *batches.found_in([number])]
+        yield from (f"  FAILED {why}" for why in dict.fromkeys(found))

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from make import alert_json, notification_json
-
 from fuzzing.cases import ANSWERED, BROKEN, Case, Request
 from fuzzing.dice import RAW, REFUSED, Dice, mutated, text, value, written
 from fuzzing.samples import a_notification, definitions_of
+from make import alert_json, notification_json
 
 MOST = 4 * 1024 * 1024
 JSON_WORDS = ('"', "{", "}", "[", "]", ",", ":", "\\", "\\u", "null", "1e9", "NaN", "\0", "\t", " ")

@@ -3,13 +3,13 @@
 import base64
 from typing import Any
 
-from make import BINARY_EVENT, STRUCTURED, event_json, notification_json
-
-from function.alerts import SETTLED
 from fuzzing.bodies import BAD
 from fuzzing.cases import Case, Request
 from fuzzing.dice import RAW, TOKENS, WORDS, Dice, mutated, text, value, written
 from fuzzing.samples import a_notification, definitions_of
+from make import BINARY_EVENT, STRUCTURED, event_json, notification_json
+
+from function.alerts import SETTLED
 
 REQUIRED = ("id", "source", "type", "specversion")
 TIMES = (

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from make import notification_json
-
 from fuzzing.cases import TOKEN, Case, Request
 from fuzzing.dice import Dice, text, written
+from make import notification_json
 
 BODY = written(notification_json()).encode()
 JSON = (

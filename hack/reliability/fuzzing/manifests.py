@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from make import MANIFEST, a_manifest, notification_json
-
 from fuzzing.cases import BROKEN, Case, Request
 from fuzzing.dice import RAW, WORDS, Dice, mutated, text, written
 from fuzzing.samples import definition
+from make import MANIFEST, a_manifest, notification_json
 
 MIB = 1024 * 1024
 # Python reads the first of these, but writes it in no other base; the second it does not read.

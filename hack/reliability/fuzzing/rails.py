@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-from make import MANIFEST, notification_json
-
 from fuzzing.cases import BROKEN, Case, Request
 from fuzzing.dice import Dice, text, written
 from fuzzing.samples import definition
+from make import MANIFEST, notification_json
 
 OURS = "openfero.io/"
 BAD_TIMES = (

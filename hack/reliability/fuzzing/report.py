@@ -1,12 +1,39 @@
 """What is printed: a table of all kinds, and for each failure the command that shows it alone."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-
-from fuzzing.batches import MOST, Tally
+from dataclasses import dataclass, field
 
 # MiB that a process may have more at the end than after its first tenth.
 GROWTH = 64.0
+# So many are told apart; who wants to see more mends these first.
+MOST = 20
 HEAD = ("kind", "cases", "answers", "slowest ms", "peak MiB", "grown MiB", "failed")
+
+
+@dataclass
+class Tally:
+    """What came of the cases of one kind."""
+
+    cases: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    slowest: float = 0
+    """Seconds of CPU time for one request."""
+    mib: float = 0
+    """The most that one case took."""
+    grown: float = 0
+    """MiB that the process has more than after the first tenth."""
+    failed: dict[str, list[str]] = field(default_factory=dict)
+    """Number, or numbers, to findings."""
+
+    def add(self, other: "Tally") -> None:
+        """Count another part of the same kind."""
+        self.cases += other.cases
+        self.statuses += other.statuses
+        self.slowest = max(self.slowest, other.slowest)
+        self.mib = max(self.mib, other.mib)
+        self.grown = max(self.grown, other.grown)
+        self.failed |= other.failed
 
 
 def table(tallies: Mapping[str, Tally]) -> str:

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fuzzing.cases import ConfigMap
+from fuzzing.dice import Dice
 from make import MANIFEST, RECORDINGS, a_config_map, an_alert
 
 from function.alerts import STATUSES
 from function.definitions import FALLBACK_KEY, definition_name
-from fuzzing.cases import ConfigMap
-from fuzzing.dice import Dice
 
 POSTED = Path(__file__).parent.parent.parent.parent / "test"
 

@@ -2,16 +2,19 @@
 
 import gc
 import io
-import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from fuzzing import memory
+from fuzzing.cases import TOKEN, Case, Request
+from fuzzing.wire import Call, WellAPI
 
 from function.cluster import Cluster, connect
 from function.log import start as start_log
@@ -19,9 +22,6 @@ from function.outcomes import Answer
 from function.settings import Settings
 from function.settle import Settler
 from function.webhook import Webhook
-from fuzzing import memory
-from fuzzing.cases import TOKEN, Case, Request
-from fuzzing.wire import Call, WellAPI
 
 CHUNK = 65536
 
@@ -47,14 +47,16 @@ class Run:
 
     seen: tuple[Seen, ...]
     seconds: float = 0
+    """Of CPU time, for the request that took most."""
+    elapsed: float = 0
+    """Seconds on the clock, likewise."""
     mib: float = 0
-    patience: float = 1
-    """How much longer it may take, because the machine has more to do than it has cores."""
 
-    @property
-    def slowness(self) -> float:
-        """The seconds that it would have taken on a machine that does nothing else."""
-        return self.seconds / self.patience
+
+def cheapest(runs: Sequence[Run]) -> Run:
+    """Return the last run, with the best of each figure."""
+    best = {name: min(getattr(run, name) for run in runs) for name in ("seconds", "elapsed", "mib")}
+    return replace(runs[-1], **best)
 
 
 class Log(io.TextIOBase):
@@ -89,14 +91,16 @@ class Subject:
         refused = self.api.hold(case.definitions)
         webhook = self._webhook(case)
         memory.forget_peak()
-        before, started = memory.resident(), time.perf_counter()
-        answers = [
-            self._send(webhook, request, tuple(refused))
-            for request in case.requests
-            for _ in range(2 if case.is_repeated else 1)
-        ]
-        seconds = (time.perf_counter() - started) / len(answers)
-        return Run(tuple(answers), seconds, memory.peak() - before, _patience())
+        before = memory.resident()
+        answers, seconds, elapsed = zip(
+            *(
+                self._timed(webhook, request, tuple(refused))
+                for request in case.requests
+                for _ in range(2 if case.is_repeated else 1)
+            ),
+            strict=True,
+        )
+        return Run(answers, max(seconds), max(elapsed), memory.peak() - before)
 
     def _webhook(self, case: Case) -> Webhook:
         key = (case.mode, case.asks_for_token)
@@ -104,6 +108,14 @@ class Subject:
             token_file = str(self.folder / "token") if case.asks_for_token else ""
             self.webhooks[key] = Webhook(Settler(self.cluster, case.mode), token_file)
         return self.webhooks[key]
+
+    def _timed(
+        self, webhook: Webhook, request: Request, refused: tuple[str, ...]
+    ) -> tuple[Seen, float, float]:
+        """Return what came of a request, its CPU time, and its time on the clock."""
+        worked, started = time.process_time(), time.perf_counter()
+        seen = self._send(webhook, request, refused)
+        return seen, time.process_time() - worked, time.perf_counter() - started
 
     def _send(self, webhook: Webhook, request: Request, refused: tuple[str, ...]) -> Seen:
         """Go through the webhook; what it lets out, a door answers with 500."""
@@ -136,10 +148,6 @@ def _answer(webhook: Webhook, request: Request) -> Answer:
             reception.feed(request.body[position : position + CHUNK])
             position += CHUNK
         return reception.settle()
-
-
-def _patience() -> float:
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from fuzzing.cases import ConfigMap
+
 from function.local.answers import Answering
 from function.local.kubeconfig import build_kubeconfig, write_kubeconfig
 from function.local.messages import Answer, Request
@@ -13,7 +15,6 @@ from function.local.resources import CONFIG_MAPS, NAMESPACES, RESOURCES
 from function.local.sockets import Server
 from function.local.statuses import Refusal
 from function.local.store import Store
-from fuzzing.cases import ConfigMap
 
 NAMESPACE = "openfero-jobs"
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from fuzzing.batches import Batches, Tally
+from fuzzing.batches import Batches
+from fuzzing.report import Tally
 from fuzzing.subject import a_subject
 
 # Seconds after which a case will not come back.
