@@ -69,7 +69,7 @@ class Batches:
         self._begins(number)
         case = make_case(self._seed, self._kind, number)
         runs = [self._subject.run(case)]
-        if [*of_cost(runs[0])]:  # perhaps it paid for something else
+        if [*of_cost(runs[0])]:  # perhaps for what earlier cases left
             memory.give_back()
             runs.append(self._subject.run(case))
         self._count(cheapest(runs))

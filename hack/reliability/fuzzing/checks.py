@@ -11,8 +11,8 @@ from fuzzing.wire import NAMESPACE, Call
 
 from function.local.rules import check_job
 
-# For one request: of CPU time, of time on the clock (what is busy does not matter, but whoever
-# waits is found), and of memory that was not there before.
+# For one request: of CPU time, which a busy machine does not change; of time on the clock, for
+# what only waits; and of memory that was not there before.
 SECONDS = 1.0
 ELAPSED = 10.0
 MIB = 256.0

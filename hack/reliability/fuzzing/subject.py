@@ -49,7 +49,7 @@ class Run:
     seconds: float = 0
     """Of CPU time, for the request that took most."""
     elapsed: float = 0
-    """Seconds on the clock, likewise."""
+    """Seconds on the clock, for the one that took longest."""
     mib: float = 0
 
 
