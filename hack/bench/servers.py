@@ -77,6 +77,7 @@ def program(environment: Environment, client: str, **environ: str) -> Program:
     told = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": ":".join([*inside, str(ROOT)]),
+        "MALLOC_ARENA_MAX": "1",
         **({"PYTHON_LAZY_IMPORTS": "all"} if environment.lazy else {}),
         **environ,
     }
