@@ -1,8 +1,8 @@
-"""gunicorn's worker for the function: only a whole request gets a thread.
+"""gunicorn's worker for the function: only a whole head gets a thread.
 
 gunicorn gives a thread to whoever has sent one byte, until the rest of the head is there,
-and its main loop waits for whoever is answered and does not hang up. So eighty senders
-that stall would keep out the health probes, and so would one that stays.
+and its main loop waits for whoever is answered and does not hang up. So as many senders
+that stall as there are threads would keep out the health probes, and so would one that stays.
 """
 
 import socket
