@@ -137,6 +137,18 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
     assert f"the file at {injection.MAX_FILE // 1024} KiB" in definitions
 
 
+def test_the_versions_that_were_run_are_those_of_the_project() -> None:
+    rows = table("docs/reliability.md", "what")
+    told = {row[2]: row[1] for row in rows if row[0] in ("Kubernetes", "")}
+    modules = {"make test-real": "tests/real", "make test-older": "tests/real/older"}
+    oldest = re.search(r'requires-python = ">=(\S+)"', page("pyproject.toml"))
+
+    assert oldest
+    assert rows[0][1].startswith(f"{oldest[1]}.")
+    for command, folder in modules.items():
+        assert f"k8s.io/kubernetes v{told[command]}" in page(f"{folder}/go.mod")
+
+
 def test_the_example_in_the_readme_becomes_a_job_with_the_variables_told(
     function: str, kube: Kube
 ) -> None:
