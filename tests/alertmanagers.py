@@ -129,9 +129,7 @@ class Alertmanager:
 
     def groups(self) -> int:
         """How many groups it holds: none, some time after all has resolved and was told."""
-        name = r"alertmanager_dispatcher_aggregation_groups(?:\{[^}]*\})?"
-        counts = re.findall(rf"^{name} (\S+)$", get(f"{self.url}/metrics").text, re.M)
-        return sum(map(int, counts))
+        return self._sum("alertmanager_dispatcher_aggregation_groups")
 
     def peers(self) -> int:
         """How many are in its cluster, once that is settled."""
@@ -139,9 +137,14 @@ class Alertmanager:
         return len(cluster["peers"]) if cluster["status"] == "ready" else 0
 
     def _counted(self, what: str) -> int:
-        name = rf'alertmanager_{what}_total\{{[^}}]*integration="webhook"[^}}]*\}}'
-        counts = re.findall(rf"^{name} (\S+)$", get(f"{self.url}/metrics").text, re.M)
-        return sum(map(int, counts))
+        return self._sum(f"alertmanager_{what}_total", 'integration="webhook"')
+
+    def _sum(self, metric: str, label: str = "") -> int:
+        """Return a metric's sum over all that have the label; one that is not there is no 0."""
+        text = get(f"{self.url}/metrics").text
+        assert f"\n# TYPE {metric} " in text, metric
+        found = re.findall(rf"^{metric}((?:\{{.*\}})?) (\S+)$", text, re.M)
+        return sum(int(value) for labels, value in found if label in labels)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    arrived: float = field(default_factory=time.time, compare=False)
 
     @property
     def is_create(self) -> bool:
@@ -70,13 +72,18 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class Truncate:
+    """Hand the request on, and cut the connection amid the answer's body."""
+
+
+@dataclass(frozen=True)
 class Amend:
     """Hand the request on, and set headers of the answer."""
 
     headers: tuple[tuple[str, str], ...]
 
 
-Fault = Answer | Delay | Drip | Hang | Reset | Amend
+Fault = Answer | Delay | Drip | Hang | Reset | Truncate | Amend
 Rule = Callable[[Request], Fault | None]
 
 
@@ -253,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._cut()
         if isinstance(fault, Drip):
             return self._drip(answer.body)
+        if isinstance(fault, Truncate):
+            return self._truncate(answer)
         extra = fault.headers if isinstance(fault, Amend) else ()
         kept = [each for each in answer.headers if each[0] not in dict(extra)]
         return self._send(answer.status, answer.body, (*kept, *extra))
@@ -275,17 +284,23 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _send(self, code: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
+        self._send_head(code, len(body), headers)
+        self.wfile.write(body)
+
+    def _send_head(self, code: int, length: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self.send_response_only(code)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(body)
+
+    def _truncate(self, answer: Answer) -> None:
+        self._send_head(answer.status, len(answer.body), answer.headers)
+        self.wfile.write(answer.body[: len(answer.body) // 2])
+        self._cut()
 
     def _drip(self, body: bytes) -> None:
-        self.send_response_only(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+        self._send_head(200, len(body))
         for byte in body:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()

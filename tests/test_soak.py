@@ -1,19 +1,21 @@
 """What `make soak` judges by: each wrong world is seen, and a seed always plays the same."""
 
-import sys
+import http.client
+import json
 from dataclasses import replace
+from pathlib import Path
+from random import Random
 
 import pytest
-from function_process import ROOT
-
-sys.path += [str(ROOT / "hack" / name) for name in ("reliability", "bench")]
-
-from soaking import courses, kills, table, weather
+from alertmanagers import Alertmanager, Release
+from proxy import Answer, FaultProxy, Request, Reset, Truncate, always
+from soaking import courses, faults, kills, table
 from soaking.definitions import DEFINITIONS
 from soaking.episodes import Episode, Job, Notice, read_job
-from soaking.memory import growth
-from soaking.oracle import Verdict, World, judge
+from soaking.memory import BOUND, growth
+from soaking.oracle import LONGEST, Tally, Verdict, World, count, judge
 from soaking.play import Result
+from soaking.relay import Relay
 
 from function.rails import read_rails
 
@@ -32,23 +34,30 @@ def ended(episode: Episode) -> Episode:
     return replace(episode, status="resolved")
 
 
-def told(at: float, *episodes: Episode, status: int = 200) -> Notice:
-    """Return a notification that was answered within half a second."""
-    return Notice(at, at + 0.5, status, episodes)
+def told(
+    at: float, *episodes: Episode, status: int = 200, takes: float = 0.5, names: str = ""
+) -> Notice:
+    """Return a notification that was answered within so many seconds, and what Jobs it named."""
+    return Notice(at, at + takes, status, episodes, frozenset(names.split()))
 
 
 def a_job(episode: Episode, created: float, run: int = 1, **fields: bool) -> Job:
     return Job(f"job-{dict(episode.labels)['pod']}-{run}", episode, created, run, **fields)
 
 
+def a_world(notices: list[Notice], *jobs: Job) -> World:
+    """Return one in which all fired, or ended, that was told."""
+    episodes = sorted({each for notice in notices for each in notice.episodes}, key=str)
+    fired = [each for each in episodes if each.status == "firing"]
+    return World(fired, [each for each in episodes if each not in fired], notices, jobs)
+
+
 def verdict(notices: list[Notice], *jobs: Job) -> Verdict:
-    """Return what is thought of a world in which all fired that was told."""
-    fired = {each for notice in notices for each in notice.episodes if each.status == "firing"}
-    return judge(World(sorted(fired, key=str), notices, jobs))
+    return judge(a_world(notices, *jobs))
 
 
 class TestLost:
-    def test_an_episode_with_its_job_is_none(self) -> None:
+    def test_an_episode_that_has_its_job_is_not_lost(self) -> None:
         assert verdict([told(100, an_episode())], a_job(an_episode(), 100)).is_good
 
     def test_an_episode_without_a_job_is_named(self) -> None:
@@ -117,6 +126,19 @@ class TestACooldown:
         found = verdict(notices, a_job(self.ONE, 100))
 
         assert found == Verdict(lost=(f"{self.OTHER}: answered 200 and no Job",))
+
+    def test_what_is_decided_after_it_needs_a_job_though_it_came_within_it(self) -> None:
+        notices = [told(100, self.ONE), told(109, self.OTHER, takes=3)]
+
+        found = verdict(notices, a_job(self.ONE, 100))
+
+        assert found == Verdict(lost=(f"{self.OTHER}: answered 200 and no Job",))
+
+    def test_what_comes_within_it_may_have_waited_for_others_to_be_answered(self) -> None:
+        plain = an_episode()
+        notices = [told(100, self.ONE), told(109, self.OTHER, plain, takes=3)]
+
+        assert verdict(notices, a_job(self.ONE, 100), a_job(plain, 109)).is_good
 
     def test_another_subject_is_no_excuse(self) -> None:
         elsewhere = Episode(
@@ -203,6 +225,25 @@ class TestMaxRuns:
 
         assert found == Verdict(lost=(f"{fourth}: answered 200 and no Job",))
 
+    @pytest.mark.parametrize(
+        ("comes", "is_lost"), [(102.5 + LONGEST - 1, False), (102.5 + LONGEST + 1, True)]
+    )
+    def test_what_was_declined_as_it_was_made_is_no_excuse_for_ever(
+        self, comes: float, is_lost: bool
+    ) -> None:
+        third, fourth = self.EPISODES[2:]
+        notices = [
+            told(100, self.EPISODES[0]),
+            told(101, self.EPISODES[1]),
+            told(102, third),
+            told(102.5, ended(third)),
+            told(comes, fourth),
+        ]
+
+        found = verdict(notices, *self.runs(2), a_job(third, 102, 3, asks=True, is_ended=True))
+
+        assert bool(found.lost) == is_lost
+
 
 class TestWhatIsToEnd:
     EPISODE = an_episode("SoakCancelled")
@@ -213,14 +254,57 @@ class TestWhatIsToEnd:
 
         assert found.left == (f"{self.EPISODE}: job-pod-0-1 goes on, though it has resolved",)
 
-    def test_a_job_that_was_ended_is_not(self) -> None:
+    @pytest.mark.parametrize(("names", "is_left"), [("", False), ("job-pod-0-1", True)])
+    def test_a_job_of_the_same_second_is_named_where_an_answer_has_shown_it(
+        self, names: str, is_left: bool
+    ) -> None:
+        notices = [
+            told(100, self.EPISODE, takes=0.1, names=names),
+            told(100.5, ended(self.EPISODE)),
+        ]
+
+        assert bool(verdict(notices, a_job(self.EPISODE, 100)).left) == is_left
+
+    def test_a_job_that_was_ended_is_not_named(self) -> None:
         assert verdict([*self.NOTICES], a_job(self.EPISODE, 100, is_ended=True)).is_good
 
-    def test_nor_one_whose_end_was_told_when_the_next_was_there(self) -> None:
+    def test_a_job_whose_end_was_told_when_the_next_was_there_is_not_named(self) -> None:
         again = an_episode("SoakCancelled", since=LATER)
         notices = [*self.NOTICES, told(109, again)]
 
         assert verdict(notices, a_job(self.EPISODE, 100), a_job(again, 109, 2)).is_good
+
+
+class TestTheTally:
+    def test_each_episode_has_its_job_or_was_held_back(self) -> None:
+        one, other = TestACooldown.ONE, TestACooldown.OTHER
+        notices = [told(100, one), told(101, other), told(103, other, an_episode())]
+
+        found = count(a_world(notices, a_job(one, 100), a_job(an_episode(), 103)))
+
+        assert found == Tally(3, 2, 1, 0, 0, 0)
+
+    def test_what_was_held_back_at_first_and_has_its_job_counts_once(self) -> None:
+        one, other = TestACooldown.ONE, TestACooldown.OTHER
+        notices = [told(100, one), told(101, other), told(111, other)]
+
+        found = count(a_world(notices, a_job(one, 100), a_job(other, 111)))
+
+        assert found == Tally(2, 2, 0, 0, 0, 0)
+
+    def test_each_end_that_is_due_a_job_has_it_or_was_untold(self) -> None:
+        one, other, cancelled = an_episode(), an_episode(pod="pod-1"), an_episode("SoakCancelled")
+        notices = [
+            told(100, one, other, cancelled),
+            told(110, ended(one)),
+            told(110, ended(other), status=503),
+            told(110, ended(cancelled), status=503),
+        ]
+        jobs = [a_job(each, 100) for each in (one, other, cancelled)]
+
+        found = count(a_world(notices, *jobs, a_job(ended(one), 110)))
+
+        assert found == Tally(3, 3, 0, 2, 1, 1)
 
 
 def test_the_function_reads_the_guard_rails_as_the_numbers_by_which_it_is_judged() -> None:
@@ -252,12 +336,81 @@ def test_a_job_is_recognized_by_the_alert_that_it_carries() -> None:
     assert read_job(content) == Job("a-job", episode, 1767225601, 2, asks=True, is_ended=True)
 
 
+class TestTheRelay:
+    def test_a_notice_says_when_its_request_came_and_which_jobs_its_answer_names(self) -> None:
+        alert = {"labels": {"alertname": "A"}, "startsAt": SINCE, "status": "firing"}
+        posted = json.dumps({"alerts": [alert]}).encode()
+        outcomes = [{"job": "a-job"}, {"job": None}]
+        answer = Answer(200, json.dumps({"outcomes": outcomes}).encode())
+        request = Request("POST", "/alerts", {}, posted, arrived=7)
+
+        with Relay("") as relay:
+            relay.fault_for(request)
+            relay.answered(request, answer, None)
+
+        assert [(each.arrived, each.status, each.named) for each in relay.notices] == [
+            (7, 0, frozenset()),
+            (7, 200, frozenset({"a-job"})),
+        ]
+
+    def test_a_cut_amid_the_answer_comes_after_its_head_and_half_of_its_body(self) -> None:
+        with (
+            FaultProxy("") as api,
+            FaultProxy(api.url) as proxy,
+            api.playing(always(Answer(201, b"12345678"))),
+            proxy.playing(always(Truncate())),
+        ):
+            connection = http.client.HTTPConnection(proxy.url.removeprefix("http://"))
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+
+            assert (answer.status, answer.read(4)) == (201, b"1234")
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                answer.read()
+            connection.close()
+
+    def test_creates_are_cut_in_every_way(self) -> None:
+        create = Request("POST", "/jobs", {}, b"")
+        rule = faults.before_the_api("cutting", Random(1))
+
+        assert {rule(create) for _ in range(99)} == {None, Reset(), Reset(True), Truncate()}
+
+
+class TestTheMetrics:
+    """Of an Alertmanager that has, or has not, what is read."""
+
+    def read(self, text: str) -> tuple[int, int]:
+        with FaultProxy("") as proxy, proxy.playing(always(Answer(200, text.encode()))):
+            alertmanager = Alertmanager(Release(Path(), Path()), proxy.url, Path())
+            return alertmanager.groups(), alertmanager.notifications()
+
+    GROUPS = "# HELP a\n# TYPE alertmanager_dispatcher_aggregation_groups gauge\n"
+    SENT = "# TYPE alertmanager_notifications_total counter\n"
+
+    def test_a_sum_is_that_of_all_that_have_the_label(self) -> None:
+        groups = "alertmanager_dispatcher_aggregation_groups 3\n"
+        sent = "".join(
+            f'alertmanager_notifications_total{{integration="{name}",receiver="{number}"}} 2\n'
+            for name, number in (("webhook", 1), ("webhook", 2), ("email", 3))
+        )
+
+        assert self.read(self.GROUPS + groups + self.SENT + sent) == (3, 4)
+
+    def test_one_without_a_value_is_none(self) -> None:
+        assert self.read(self.GROUPS + self.SENT) == (0, 0)
+
+    @pytest.mark.parametrize("text", [GROUPS, f"# HELP b\n{SENT}"])
+    def test_one_that_is_not_there_is_an_error(self, text: str) -> None:
+        with pytest.raises(AssertionError, match="alertmanager_"):
+            self.read(text)
+
+
 class TestASeed:
-    def test_it_always_plays_the_same(self) -> None:
+    def test_the_same_seed_always_plays_the_same(self) -> None:
         def plans(seed: int) -> tuple[object, ...]:
             whom = [*kills.FUNCTIONS, kills.API_SERVER]
             deaths = [kills.plan(seed, 300, victim) for victim in whom]
-            return courses.plan(seed, 300), weather.plan(seed, 300), *deaths
+            return courses.plan(seed, 300), faults.plan(seed, 300), *deaths
 
         assert plans(1) == plans(1)
         assert all(one != other for one, other in zip(plans(1), plans(2), strict=True))
@@ -269,7 +422,7 @@ class TestASeed:
         assert sum(len(course.flaps) for course in played) > 500
         assert {dict(course.labels)["alertname"] for course in played} == set(courses.NAMES)
         assert len({course.labels for course in played}) == len(played)
-        assert {spell.kind for spell in weather.plan(seed, 300)} == set(weather.KINDS)
+        assert {each.kind for each in faults.plan(seed, 300)} == set(faults.KINDS)
         for victim, share in kills.LAST.items():
             deaths = kills.plan(seed, 300, victim)
             assert deaths
@@ -277,23 +430,30 @@ class TestASeed:
 
 
 class TestMemory:
-    def test_it_is_judged_by_the_second_half_of_a_life(self) -> None:
-        samples = [(0, 30.0), (20, 50.0), (40, 51.0), (80, 52.5)]
+    def test_a_process_is_judged_by_the_second_half_of_its_life(self) -> None:
+        samples = [(at, 30.0 + min(at, 50) / 10 + at / 100) for at in range(101)]
 
-        assert growth(samples) == 1.5
+        assert growth(samples) == pytest.approx(0.4)
+
+    @pytest.mark.parametrize("odd", [50, 55, 100])
+    def test_one_sample_says_nothing(self, odd: int) -> None:
+        samples = [(at, 80.0 if at == odd else 30.0) for at in range(101)]
+
+        assert growth(samples) == 0
 
     def test_a_life_of_seconds_is_not_judged(self) -> None:
         assert growth([(0, 30.0), (59, 50.0)]) is None
 
 
 class TestTheTable:
-    GOOD = Result(1200, 300, 9, 500, 480, 0, 1.25, Verdict())
+    GOOD = Result(300, 1200, 300, 9, Tally(500, 480, 20, 100, 96, 4), 0, 1.25, Verdict())
 
     def test_a_row_has_a_cell_for_each_heading(self) -> None:
         row = table.row("0.33.1", "1.36.3", 7, 5, self.GOOD)
 
         assert len(row) == len(table.HEAD)
         assert row[:8] == ("0.33.1", "1.36.3", "7", "5", "1,200", "300", "9", "500")
+        assert row[8:13] == ("480", "20", "100", "96", "4")
 
     @pytest.mark.parametrize(
         ("fields", "line"),
@@ -304,7 +464,9 @@ class TestTheTable:
             ({"verdict": Verdict(left=("d",))}, "not ended: d"),
             ({"defects": ("e",)}, "defect: e"),
             ({"pending": 2}, "pending: 2 groups of alerts"),
-            ({"growth": 12.1}, "memory: a function has grown by 12.1 MiB"),
+            ({"growth": BOUND + 0.1}, f"memory: a function has grown by {BOUND + 0.1} MiB"),
+            ({"growth": None}, "memory: no function has lived long enough to be judged"),
+            ({"tally": Tally(500, 480, 20, 100, 95, 5)}, "untold: 5 of 100 ends"),
         ],
     )
     def test_everything_that_must_not_be_is_a_line(
@@ -312,6 +474,9 @@ class TestTheTable:
     ) -> None:
         assert table.problems(self.GOOD) == []
         assert table.problems(replace(self.GOOD, **fields)) == [line]
+
+    def test_a_short_soak_may_leave_the_memory_alone(self) -> None:
+        assert table.problems(replace(self.GOOD, growth=None, seconds=119)) == []
 
     def test_a_soak_with_another_alertmanager_keeps_what_is_in_the_page(self) -> None:
         one, other, again = (

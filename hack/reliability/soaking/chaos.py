@@ -1,4 +1,4 @@
-"""Plays what goes wrong, beside the alerts: the weather, and the kills."""
+"""Plays what goes wrong, beside the alerts: the faults, and the kills."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from soaking import kills, weather
+from soaking import faults, kills
+from soaking.faults import REFUSING, Period
 from soaking.stage import Stage
-from soaking.weather import REFUSING, Spell
 
 
 @dataclass
@@ -42,22 +42,22 @@ class Chaos:
         def kill_api_server() -> None:
             plane.kill("kube-apiserver")
 
-        yield self._play_weather
+        yield self._play_faults
         yield lambda: self._kill(kills.FUNCTIONS[0], one.kill, one.start)
         yield lambda: self._kill(kills.FUNCTIONS[1], other.kill, other.start)
         yield lambda: self._kill(kills.API_SERVER, kill_api_server, plane.start_api_server)
 
-    def _play_weather(self) -> None:
+    def _play_faults(self) -> None:
         random = Random(f"requests {self.seed}")
-        with self.stage.messenger.playing(weather.before_the_function(random)):
-            for spell in weather.plan(self.seed, self.seconds):
-                self._play(spell, random)
+        with self.stage.relay.playing(faults.before_the_function(random)):
+            for period in faults.plan(self.seed, self.seconds):
+                self._play(period, random)
 
-    def _play(self, spell: Spell, random: Random) -> None:
-        rule = weather.before_the_api(spell.kind, random)
+    def _play(self, period: Period, random: Random) -> None:
+        rule = faults.before_the_api(period.kind, random)
         proxy = self.stage.proxy
-        with proxy.refusing() if spell.kind == REFUSING else proxy.playing(rule):
-            self._over.wait(spell.seconds)
+        with proxy.refusing() if period.kind == REFUSING else proxy.playing(rule):
+            self._over.wait(period.seconds)
 
     def _kill(self, victim: str, kill: Callable[[], None], start: Callable[[], None]) -> None:
         for each in kills.plan(self.seed, self.seconds, victim):

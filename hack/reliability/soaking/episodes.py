@@ -38,10 +38,17 @@ class Notice:
     answered: float
     status: int
     episodes: tuple[Episode, ...]
+    named: frozenset[str] = frozenset()
+    """The Jobs of which the answer speaks: they are there."""
 
     @property
     def is_settled(self) -> bool:
         return self.status == 200
+
+
+def read_named(answer: bytes) -> frozenset[str]:
+    """Return the names of the Jobs in an answer."""
+    return frozenset(each["job"] for each in json.loads(answer)["outcomes"] if each["job"])
 
 
 @dataclass(frozen=True)

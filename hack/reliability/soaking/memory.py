@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from machine import tree
 from soaking.stage import Function
@@ -45,12 +46,16 @@ class Memory:
 
 
 def growth(samples: Samples) -> float | None:
-    """Return how many MiB a process has grown in the second half of its life."""
-    begins, ends = samples[0][0], samples[-1][0]
-    if ends - begins < SHORTEST:
+    """Return how many MiB a process has grown in the second half of its life.
+
+    From the median of the tenth after the middle to that of the last: one sample says little.
+    """
+    begins, lasts = samples[0][0], samples[-1][0] - samples[0][0]
+    if lasts < SHORTEST:
         return None
-    half = [mib for at, mib in samples if at <= (begins + ends) / 2]
-    return samples[-1][1] - half[-1]
+    shares = [((at - begins) / lasts, mib) for at, mib in samples]
+    middle = [mib for share, mib in shares if 0.5 <= share <= 0.6]
+    return median(mib for share, mib in shares if share >= 0.9) - median(middle)
 
 
 def resident(pid: int) -> float:

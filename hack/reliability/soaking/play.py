@@ -15,14 +15,13 @@ from soaking.chaos import Chaos
 from soaking.courses import Course
 from soaking.episodes import Episode, moment, read_job
 from soaking.memory import Memory
-from soaking.oracle import Verdict, World, judge
+from soaking.oracle import Tally, Verdict, World, count, judge
 from soaking.stage import Stage, set_up
 from waiting import until
 
 TICK = 0.1
 PATIENCE = 30.0
-"""Seconds after which an alert may fire again although its end was not told: Alertmanager does
-not tell it where a late notification of its peer has overtaken it."""
+"""Seconds after which an alert may fire again although its end was not told: see `Tally.untold`."""
 TO_SETTLE = 120.0
 
 Post = dict[str, Any]
@@ -35,11 +34,11 @@ _DONE: Post = {}
 class Result:
     """What a soak has shown."""
 
+    seconds: float
     notifications: int
     retries: int
     kills: int
-    episodes: int
-    jobs: int
+    tally: Tally
     pending: int
     """Groups of alerts of which the Alertmanagers still have to tell something."""
     growth: float | None
@@ -62,16 +61,17 @@ def soak(folder: Path, release: Release, seed: int, seconds: float) -> Result:
 def _result(play: "Play", chaos: Chaos) -> Result:
     pending = play.await_nothing_pending()
     jobs = [read_job(job) for job in play.stage.kube.list("jobs")]
+    world = World(play.fired, play.ended, play.stage.relay.notices, jobs)
     notifications = sum(each.notifications() for each in play.stage.pair)
     return Result(
+        seconds=play.seconds,
         notifications=notifications,
         retries=sum(each.requests() for each in play.stage.pair) - notifications,
         kills=chaos.kills,
-        episodes=len(play.fired),
-        jobs=len(jobs),
+        tally=count(world),
         pending=pending,
         growth=play.memory.growth,
-        verdict=judge(World(play.fired, play.stage.messenger.notices, jobs)),
+        verdict=judge(world),
         defects=tuple(line for each in play.stage.functions for line in each.defects()),
     )
 
@@ -83,6 +83,7 @@ class Play:
     stage: Stage
     seconds: float
     fired: list[Episode] = field(default_factory=list)
+    ended: list[Episode] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     _began: float = field(default_factory=time.monotonic)
     _looks: float = 0
@@ -113,8 +114,9 @@ class Play:
             yield post
             yield from self._await_told(firing)
             yield from self.spend(flap.burns)
+            self.ended.append(replace(firing, status="resolved"))
             yield {**post, "endsAt": moment(datetime.now(UTC))}
-            yield from self._await_told(replace(firing, status="resolved"), PATIENCE)
+            yield from self._await_told(self.ended[-1], PATIENCE)
             yield from self.spend(flap.rests)
 
     def spend(self, seconds: float) -> Acting:
@@ -125,7 +127,7 @@ class Play:
 
     def _await_told(self, episode: Episode, patience: float = math.inf) -> Acting:
         end = self.clock() + patience
-        while episode not in self.stage.messenger.delivered and self.clock() < end:
+        while episode not in self.stage.relay.delivered and self.clock() < end:
             yield None
 
     def _post(self, alerts: list[Post]) -> None:

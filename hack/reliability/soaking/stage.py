@@ -16,7 +16,7 @@ from kube import Kube
 from make import MANIFEST
 from proxy import FaultProxy
 from soaking.definitions import DEFINITIONS
-from soaking.messenger import Messenger
+from soaking.relay import Relay
 
 NAMESPACE = "openfero-jobs"
 DOOR = "gunicorn"  # as in the image
@@ -68,7 +68,7 @@ class Stage:
     kube: Kube
     proxy: FaultProxy
     functions: tuple[Function, ...]
-    messenger: Messenger
+    relay: Relay
     pair: tuple[Alertmanager, Alertmanager]
 
 
@@ -93,14 +93,14 @@ def set_up(folder: Path, release: Release) -> Iterator[Stage]:
             stack.callback(function.kill)
             function.start()
         addresses = [function.address for function in functions]
-        messenger = stack.enter_context(Messenger("http://functions", addresses=addresses))
-        content = configuration(f"{messenger.url}/alerts", token, **TIMES)
+        relay = stack.enter_context(Relay("http://functions", addresses=addresses))
+        content = configuration(f"{relay.url}/alerts", token, **TIMES)
         # What fires goes on until its end is posted, and people's groups end as soon as ours.
         content["global"] = {**content.get("global", {}), "resolve_timeout": "1h"}
         content["route"] |= TIMES
         cluster = f"peer-timeout={PEER_TIMEOUT}"
         pair = stack.enter_context(alertmanagers.pair(release, folder, content, cluster))
-        yield Stage(plane, kube, proxy, functions, messenger, pair)
+        yield Stage(plane, kube, proxy, functions, relay, pair)
 
 
 def _made(folder: Path) -> Path:

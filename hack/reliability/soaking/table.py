@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import astuple
 
 from soaking.memory import BOUND
 from soaking.play import Result
@@ -16,6 +17,10 @@ HEAD = (
     "kills",
     "episodes",
     "Jobs",
+    "held back",
+    "ends",
+    "their Jobs",
+    "untold",
     "lost",
     "doubled",
     "limits passed",
@@ -24,6 +29,11 @@ HEAD = (
     "memory, MiB",
 )
 
+UNTOLD = 0.03
+"""Share of the ends that Alertmanager may keep to itself."""
+JUDGED = 120.0
+"""Seconds of a soak from which on the memory must be judged."""
+
 Row = tuple[str, ...]
 
 
@@ -31,7 +41,7 @@ def row(alertmanager: str, kubernetes: str, seed: int, minutes: float, result: R
     """Return what one soak has shown."""
     verdict = result.verdict
     figures = (
-        *(result.notifications, result.retries, result.kills, result.episodes, result.jobs),
+        *(result.notifications, result.retries, result.kills, *astuple(result.tally)),
         *map(len, (verdict.lost, verdict.doubled, verdict.passed, verdict.left)),
         result.pending,
     )
@@ -56,6 +66,11 @@ def problems(result: Result) -> list[str]:
     ]
     if result.pending:
         found.append(f"pending: {result.pending} groups of alerts")
+    tally = result.tally
+    if tally.untold > 1 + UNTOLD * tally.ends:
+        found.append(f"untold: {tally.untold} of {tally.ends} ends")
+    if result.growth is None and result.seconds >= JUDGED:
+        found.append("memory: no function has lived long enough to be judged")
     if result.growth is not None and result.growth > BOUND:
         found.append(f"memory: a function has grown by {result.growth:.1f} MiB")
     return found

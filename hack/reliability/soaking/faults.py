@@ -1,22 +1,22 @@
 """What goes wrong on the two ways, and when: from Alertmanager to the function, and on to the API.
 
-Which spell comes when is the same for the same seed; which request it hits is chance.
+Which comes when is the same for the same seed; which request it hits is chance.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from proxy import QUOTA_CONFLICT, Delay, Fault, Hang, Request, Reset, Rule, status
+from proxy import QUOTA_CONFLICT, Delay, Fault, Hang, Request, Reset, Rule, Truncate, status
 
 REFUSING = "refusing"
-"""Nobody listens: the one spell that is no rule."""
+"""Nobody listens: the one that is no rule."""
 
 Chance = tuple[float, Callable[[Random], Fault | None]]
 
 
 @dataclass(frozen=True)
-class Spell:
+class Period:
     """What goes wrong for a while; seconds after the beginning of the soak."""
 
     begins: float
@@ -40,7 +40,7 @@ _CUTS = (Reset(), Reset(after_storing=True))
 KINDS: dict[str, tuple[Chance, Chance]] = {
     "calm": ((0, _some(*_CUTS)), (0, _some(*_CUTS))),
     "slow": ((0.4, _delay(3)), (0.4, _delay(3))),
-    "cutting": ((0.4, _some(*_CUTS)), (0.7, _some(*_CUTS))),
+    "cutting": ((0.4, _some(*_CUTS, Truncate())), (0.7, _some(*_CUTS, Truncate()))),
     "busy": ((0.6, _some(*_BUSY)), (0.7, _some(*_BUSY))),
     "quota": ((0, _some(QUOTA_CONFLICT)), (0.9, _some(QUOTA_CONFLICT))),
     "hanging": ((0.05, _some(Hang())), (0.1, _some(Hang()))),
@@ -48,20 +48,20 @@ KINDS: dict[str, tuple[Chance, Chance]] = {
 }
 
 LONGEST = 6.0
-"""Seconds of a spell; less, if otherwise not all would come."""
+"""Seconds of a period; less, if otherwise not all would come."""
 
 
-def plan(seed: int, seconds: float) -> tuple[Spell, ...]:
-    """Return the spells, one after the other until the end; each kind comes before one comes again."""
-    random = Random(f"weather {seed}")
-    spells: list[Spell] = []
+def plan(seed: int, seconds: float) -> tuple[Period, ...]:
+    """Return the periods, one after the other until the end; each kind comes before one comes again."""
+    random = Random(f"faults {seed}")
+    periods: list[Period] = []
     begins, bag = 0.0, list[str]()
     while begins < seconds:
         bag = bag or random.sample(sorted(KINDS), len(KINDS))
         lasts = min(random.uniform(1, min(LONGEST, seconds / len(KINDS))), seconds - begins)
-        spells.append(Spell(begins, lasts, bag.pop()))
+        periods.append(Period(begins, lasts, bag.pop()))
         begins += lasts
-    return tuple(spells)
+    return tuple(periods)
 
 
 def before_the_api(kind: str, random: Random) -> Rule:

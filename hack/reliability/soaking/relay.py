@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from proxy import Answer, Fault, FaultProxy, Request, Reset
-from soaking.episodes import Episode, Notice, read_episode
+from soaking.episodes import Episode, Notice, read_episode, read_named
+
+NONE = Answer(0, b"")
 
 
 @dataclass
-class Messenger(FaultProxy):
+class Relay(FaultProxy):
     """Hands notifications to the functions in turn, whoever of them is alive."""
 
     addresses: Sequence[str] = ()
@@ -24,7 +26,6 @@ class Messenger(FaultProxy):
     def __post_init__(self) -> None:
         self._turns = itertools.cycle(self.addresses)
         self._lock = threading.Lock()
-        self._arrived: dict[int, float] = {}
 
     def connect(self) -> http.client.HTTPConnection:
         with self._lock:
@@ -32,18 +33,17 @@ class Messenger(FaultProxy):
 
     def fault_for(self, request: Request) -> Fault | None:
         """Write down what is asked, for the answer may never come."""
-        self._arrived[id(request)] = time.time()
-        self._keep(request, status=0)
+        self._keep(request)
         return self._rule(request)
 
     def answered(self, request: Request, answer: Answer, fault: Fault | None) -> None:
-        notice = self._keep(request, answer.status)
+        notice = self._keep(request, answer)
         if notice.is_settled and not isinstance(fault, Reset):
             self.delivered.update(notice.episodes)
 
-    def _keep(self, request: Request, status: int) -> Notice:
-        alerts = json.loads(request.body)["alerts"]
-        episodes = tuple(map(read_episode, alerts))
-        notice = Notice(self._arrived[id(request)], time.time(), status, episodes)
+    def _keep(self, request: Request, answer: Answer = NONE) -> Notice:
+        episodes = tuple(map(read_episode, json.loads(request.body)["alerts"]))
+        named = read_named(answer.body) if answer.status == 200 else frozenset()
+        notice = Notice(request.arrived, time.time(), answer.status, episodes, named)
         self.notices.append(notice)
         return notice
