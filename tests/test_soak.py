@@ -244,6 +244,20 @@ class TestMaxRuns:
 
         assert bool(found.lost) == is_lost
 
+    def test_what_was_shown_and_declined_in_its_first_second_is_no_excuse(self) -> None:
+        third, fourth = self.EPISODES[2:]
+        notices = [
+            told(100, self.EPISODES[0]),
+            told(101, self.EPISODES[1]),
+            told(102, third, takes=0.1, names="job-pod-2-3"),
+            told(102.5, ended(third)),
+            told(103.1, fourth),
+        ]
+
+        found = verdict(notices, *self.runs(2), a_job(third, 102, 3, asks=True, is_ended=True))
+
+        assert found == Verdict(lost=(f"{fourth}: answered 200 and no Job",))
+
 
 class TestWhatIsToEnd:
     EPISODE = an_episode("SoakCancelled")
@@ -446,14 +460,14 @@ class TestMemory:
 
 
 class TestTheTable:
-    GOOD = Result(300, 1200, 300, 9, Tally(500, 480, 20, 100, 96, 4), 0, 1.25, Verdict())
+    GOOD = Result(300, 1200, 300, 9, Tally(500, 480, 20, 100, 94, 6), 0, 1.25, Verdict())
 
     def test_a_row_has_a_cell_for_each_heading(self) -> None:
         row = table.row("0.33.1", "1.36.3", 7, 5, self.GOOD)
 
         assert len(row) == len(table.HEAD)
         assert row[:8] == ("0.33.1", "1.36.3", "7", "5", "1,200", "300", "9", "500")
-        assert row[8:13] == ("480", "20", "100", "96", "4")
+        assert row[8:13] == ("480", "20", "100", "94", "6")
 
     @pytest.mark.parametrize(
         ("fields", "line"),
@@ -466,7 +480,7 @@ class TestTheTable:
             ({"pending": 2}, "pending: 2 groups of alerts"),
             ({"growth": BOUND + 0.1}, f"memory: a function has grown by {BOUND + 0.1} MiB"),
             ({"growth": None}, "memory: no function has lived long enough to be judged"),
-            ({"tally": Tally(500, 480, 20, 100, 95, 5)}, "untold: 5 of 100 ends"),
+            ({"tally": Tally(500, 480, 20, 100, 93, 7)}, "untold: 7 of 100 ends"),
         ],
     )
     def test_everything_that_must_not_be_is_a_line(
