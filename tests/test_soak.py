@@ -14,8 +14,9 @@ from soaking.definitions import DEFINITIONS
 from soaking.episodes import Episode, Job, Notice, read_job
 from soaking.memory import BOUND, growth
 from soaking.oracle import LONGEST, Tally, Verdict, World, count, judge
-from soaking.play import Result
+from soaking.play import Play, Result
 from soaking.relay import Relay
+from soaking.stage import Stage
 
 from function.rails import read_rails
 
@@ -417,6 +418,21 @@ class TestTheMetrics:
     def test_one_that_is_not_there_is_an_error(self, text: str) -> None:
         with pytest.raises(AssertionError, match="alertmanager_"):
             self.read(text)
+
+
+class TestACourse:
+    def test_an_alert_fires_again_only_after_its_own_end_was_told(self) -> None:
+        with Relay("") as relay:
+            play = Play(Stage(*[None] * 4, relay, None), seconds=60)
+            flaps = (courses.Flap(0, 0),) * 2
+            one, other = (play.follow(courses.Course(0, pod, flaps)) for pod in ((), (("a", "b"),)))
+
+            for _ in range(9):
+                next(one)
+                next(other, None)
+                relay.delivered.update(play.fired[:2], (each for each in play.ended if each.labels))
+
+        assert [bool(each.labels) for each in play.fired] == [False, True, True]
 
 
 class TestASeed:

@@ -114,9 +114,10 @@ class Play:
             yield post
             yield from self._await_told(firing)
             yield from self.spend(flap.burns)
-            self.ended.append(replace(firing, status="resolved"))
+            end = replace(firing, status="resolved")
+            self.ended.append(end)
             yield {**post, "endsAt": moment(datetime.now(UTC))}
-            yield from self._await_told(self.ended[-1], PATIENCE)
+            yield from self._await_told(end, PATIENCE)
             yield from self.spend(flap.rests)
 
     def spend(self, seconds: float) -> Acting:
