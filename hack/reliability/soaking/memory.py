@@ -14,11 +14,12 @@ from soaking.stage import Function
 
 SHORTEST = 60.0
 """Seconds of a life that can be judged."""
-BOUND = 12.0
+BOUND = 10.0
 """MiB that it may grow in the second half of a life.
 
 In the first it is still being warmed up: it rises until as many threads as ever have worked at
-once, with the memory that the allocator keeps for each, which takes some hundred notifications.
+once, which takes some hundred notifications. In the second it rises with the largest of them, and
+those come last.
 """
 
 Samples = list[tuple[float, float]]

@@ -29,7 +29,7 @@ HEAD = (
     "memory, MiB",
 )
 
-UNTOLD = 0.05
+UNTOLD = 0.02
 """Share of the ends that Alertmanager may keep to itself."""
 JUDGED = 120.0
 """Seconds of a soak from which on the memory must be judged."""
