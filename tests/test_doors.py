@@ -163,14 +163,15 @@ class TestManyAtOnce:
 
         until(lambda: post(function, a_body(*[firing("Nobody")] * 9000)).status == 200, "all fits")
 
-    def test_a_body_that_ends_before_its_length_is_400(self, function: str) -> None:
+    def test_a_body_that_ends_before_its_length_is_400(self, function: str, door: str) -> None:
         whole = a_body()
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (len(whole) + 1)
         with stalled(function, head + whole) as connection:
             connection.shutdown(socket.SHUT_WR)
             answer = connection.recv(65536)
 
-        assert not answer.startswith(b"HTTP/1.1 2")
+        # hypercorn answers nothing to whoever has hung up.
+        assert answer[:13] == (b"" if door == "func" else b"HTTP/1.1 400 ")
 
     def test_a_body_of_too_many_values_is_413(self, function: str) -> None:
         response = post(function, b'{"alerts": [%s]}' % b",".join([b"[]"] * 1_000_000))
