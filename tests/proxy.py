@@ -212,6 +212,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
     proxy: FaultProxy
+    stopped = False
 
     def __init__(self, *args: Any) -> None:
         self._open: set[socket.socket] = set()
@@ -226,6 +227,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def cut(self) -> None:
+        self.stopped = True
         for connection in list(self._open):
             _reset(connection)
 
@@ -243,6 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        # Linux still hands over what comes before the handler's thread has closed its end.
+        if self.server.stopped:
+            return self._cut()
         request = Request(self.command, self.path, dict(self.headers), body)
         fault = self.server.proxy.fault_for(request)
         if isinstance(fault, Answer):
