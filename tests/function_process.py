@@ -148,7 +148,7 @@ def steady_port() -> int:
             return port
 
 
-def await_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 30) -> None:
+def await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     """Wait until that address answers; fail with the log if the process ends before it does."""
 
     def is_ready() -> bool:
@@ -157,4 +157,4 @@ def await_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: 
             return get(url).status == 200
         return False
 
-    until(is_ready, f"{url} answers; see {log}", seconds)
+    until(is_ready, f"{url} answers; see {log}")

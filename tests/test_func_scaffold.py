@@ -130,7 +130,7 @@ def service(python: str, scaffold: Path, kubeconfig: Path) -> Iterator[tuple[str
         )
     try:
         url = f"http://{address}"
-        await_ready(process, f"{url}{READINESS}", log, 60)
+        await_ready(process, f"{url}{READINESS}", log)
         yield url, log
         process.send_signal(signal.SIGINT)
         assert process.wait(5) == 0, "func waits no longer"

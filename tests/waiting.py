@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Ask again and again until the condition holds; fail with `what` when time is up."""
     end = time.monotonic() + seconds
     while not condition():
