@@ -12,10 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from function.start import start
-from function.webhook import MAX_AT_ONCE, Reception
-
-# Seconds in which an answer is written, however slowly it is read.
-ANSWERING = 10.0
+from function.webhook import ANSWERING, MAX_AT_ONCE, Reception
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -14,14 +14,12 @@ import flask
 import functions_framework
 
 from function.start import start
-from function.webhook import Reception
+from function.webhook import ANSWERING, Reception
 from function.worker import part
 
 # Its own default is four threads a CPU, of the node: hanging notifications would leave
 # none for the health probes. Threads are made when they are needed.
 os.environ.setdefault("THREADS", "112")
-# Seconds in which an answer is written, however slowly it is read.
-ANSWERING = 10.0
 
 webhook = start(os.environ)
 

@@ -36,6 +36,8 @@ MAX_AT_ONCE = 64
 # From the arrival of a request. Alertmanager's replica sends the same after 15 s, and
 # queue-proxy lets a stopping pod finish for 30 s.
 SECONDS = 25.0
+# In which a door writes an answer, however slowly it is read.
+ANSWERING = 10.0
 
 
 class Webhook:

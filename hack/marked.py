@@ -1,10 +1,27 @@
 """Tables within a page of docs/: between marks, and the words around them stay."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _MARKED = "<!-- {0} -->\n{1}<!-- /{0} -->"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    head = list(head)
+    return "\n".join(map(line, (head, ["---"] * len(head), *rows)))
+
+
+def line(cells: Iterable[str]) -> str:
+    """Return one line of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def rows(text: str, name: str) -> list[tuple[str, ...]]:
+    """Return the rows that the page has between the marks of that name."""
+    [found] = re.findall(_MARKED.format(re.escape(name), "(.*?)"), text, re.DOTALL)
+    return [tuple(row.strip("| ").split(" | ")) for row in found.splitlines()[2:]]
 
 
 def write(path: Path, tables: Mapping[str, str]) -> None:

@@ -2,13 +2,15 @@
 
 import http.client
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import marked
 import pytest
 from alertmanagers import Alertmanager, Release
-from proxy import Answer, FaultProxy, Request, Reset, Truncate, always
+from proxy import Answer, Delay, FaultProxy, Request, Reset, Truncate, always
 from soaking import courses, faults, kills, table
 from soaking.definitions import DEFINITIONS
 from soaking.episodes import Episode, Job, Notice, read_job
@@ -17,6 +19,7 @@ from soaking.oracle import LONGEST, Tally, Verdict, World, count, judge
 from soaking.play import Play, Result
 from soaking.relay import Relay
 from soaking.stage import Stage
+from wire import stalled
 
 from function.rails import read_rails
 
@@ -384,6 +387,22 @@ class TestTheRelay:
                 answer.read()
             connection.close()
 
+    def test_whoever_refuses_takes_nothing_more_that_was_sent_before(self) -> None:
+        sent = b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(2))
+        with (
+            FaultProxy("") as api,
+            FaultProxy(api.url) as proxy,
+            api.playing(always(Answer(200, b""))),
+            proxy.playing(always(Delay(0.2))),
+            stalled(proxy.url, sent) as connection,
+        ):
+            assert proxy.hanging.acquire(timeout=10)
+            with proxy.refusing(), suppress(ConnectionResetError):
+                while connection.recv(1024):
+                    pass
+
+            assert [request.path for request in proxy.requests] == ["/0"]
+
     def test_creates_are_cut_in_every_way(self) -> None:
         create = Request("POST", "/jobs", {}, b"")
         rule = faults.before_the_api("cutting", Random(1))
@@ -513,7 +532,7 @@ class TestTheTable:
             table.row(version, "1.36.3", seed, 5, self.GOOD)
             for version, seed in (("0.25.0", 1), ("0.33.1", 1), ("0.25.0", 2))
         )
-        page = f"<!-- soak -->\n{table.write([one, other])}\n<!-- /soak -->"
+        page = f"<!-- soak -->\n{marked.table(table.HEAD, [one, other])}\n<!-- /soak -->"
 
-        assert table.merged(table.read(page), again) == [again, other]
-        assert table.merged(table.read("<!-- soak -->\n<!-- /soak -->"), one) == [one]
+        assert table.merged(marked.rows(page, "soak"), again) == [again, other]
+        assert table.merged(marked.rows("<!-- soak -->\n<!-- /soak -->", "soak"), one) == [one]

@@ -3,7 +3,7 @@
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,12 @@ def tree(pid: int) -> list[int]:
         for child in path.read_text().split():
             found += tree(int(child))
     return found
+
+
+def status(pids: Iterable[int], name: str) -> int:
+    """Return a figure of /proc/…/status, summed over these processes: in KiB, if it is of memory."""
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    return sum(int(re.findall(rf"^{name}:\s+(\d+)", text, re.M)[0]) for text in texts)
 
 
 def pss(pid: int) -> float:

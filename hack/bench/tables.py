@@ -5,6 +5,7 @@ from typing import Any
 
 from figures import Part, at, median, spread
 from goals import OURS, Goal, goals
+from marked import table
 
 Data = dict[str, Any]
 COLD = ("hello", "floor", OURS, "raw", "typed")
@@ -28,12 +29,6 @@ def tables(data: Data) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *map(list, rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _machine(data: Data) -> str:
     rows = []
     for name, part in data.items():
@@ -50,7 +45,7 @@ def _machine(data: Data) -> str:
     ]
     components = {name: v for part in data.values() for name, v in part["kubernetes"].items()}
     listed.append(["real API", ", ".join(f"{name} {v}" for name, v in components.items())])
-    return _table(head, rows) + "\n\n" + _table(["environment", "versions"], listed)
+    return table(head, rows) + "\n\n" + table(["environment", "versions"], listed)
 
 
 def _goals(found: Iterable[Goal]) -> str:
@@ -59,7 +54,7 @@ def _goals(found: Iterable[Goal]) -> str:
         limit = f"{'≥' if goal.is_least else '≤'} {goal.limit:g} {goal.unit}"
         measured = "–" if goal.measured is None else f"{goal.measured:.2f} {goal.unit}"
         rows.append([goal.text, limit, measured, goal.verdict])
-    return _table(["goal", "limit", "measured", "verdict"], rows)
+    return table(["goal", "limit", "measured", "verdict"], rows)
 
 
 def _cold(part: Part, variants: Iterable[str], of: str = "values") -> str:
@@ -68,7 +63,7 @@ def _cold(part: Part, variants: Iterable[str], of: str = "values") -> str:
         [label, *(spread(part.values("cold", label, variant, of)) for variant in variants)]
         for label in part.environments("cold")
     ]
-    return _table(["environment", *variants], rows)
+    return table(["environment", *variants], rows)
 
 
 def _real(part: Part) -> str:
@@ -80,7 +75,7 @@ def _real(part: Part) -> str:
                 rows.append(
                     [name, spread(values), spread(part.values("real", label, variant, "mib"))]
                 )
-    return _table(["program", "exec → first Job, ms", "PSS, MiB"], rows)
+    return table(["program", "exec → first Job, ms", "PSS, MiB"], rows)
 
 
 def _warm(part: Part) -> str:
@@ -90,7 +85,7 @@ def _warm(part: Part) -> str:
             values = part.values("warm", label, variant)
             figures = (f"{at(values, percent):.2f}" for percent in (50, 95, 99))
             rows.append([f"{label}: {variant}", str(len(values)), *figures])
-    return _table(["one alert after the other", "n", "p50 ms", "p95 ms", "p99 ms"], rows)
+    return table(["one alert after the other", "n", "p50 ms", "p95 ms", "p99 ms"], rows)
 
 
 def _groups(part: Part) -> str:
@@ -101,7 +96,7 @@ def _groups(part: Part) -> str:
             found = (spread(part.values(case, label, variant)) for case in cases)
             share = part.values("storm", label, f"{variant}: the API's share of its core")
             rows.append([f"{label}: {variant}", *found, f"{median(share):.0%}"])
-    return _table(["ms", *cases, "the API's core in the storm"], rows)
+    return table(["ms", *cases, "the API's core in the storm"], rows)
 
 
 def _growth(part: Part) -> str:
@@ -114,7 +109,7 @@ def _growth(part: Part) -> str:
         for label in (part.environments(cases[0]) if cases else [])
         for variant in part.variants(cases[0])
     ]
-    return _table(["p50 / p95 ms", *cases], rows)
+    return table(["p50 / p95 ms", *cases], rows)
 
 
 def _percentiles(values: list[float]) -> str:
@@ -127,7 +122,7 @@ def _memory(part: Part) -> str:
         [label, *(f"{median(part.values('memory', label, each)):.1f}" for each in moments)]
         for label in part.environments("memory")
     ]
-    return _table(["PSS, MiB", *moments], rows)
+    return table(["PSS, MiB", *moments], rows)
 
 
 def names() -> Iterator[str]:

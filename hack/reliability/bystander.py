@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from machine import status, tree
+
 EVERY = 0.05
 """Seconds between two probes."""
 PATIENCE = 10.0
@@ -43,14 +45,14 @@ def watched(url: str, pid: int) -> Iterator[Seen]:
 
 
 def _watch(parent: multiprocessing.connection.Connection, url: str, pid: int) -> None:
-    seen, tree = Seen(), list(_tree(pid))
+    seen, pids = Seen(), tree(pid)
     parent.send("watching")
     while not parent.poll(EVERY):
         seen.probe = max(seen.probe, _probe(url))
-        seen.threads = max(seen.threads, sum(_status(each, "Threads") for each in tree))
-        seen.sockets = max(seen.sockets, sum(map(_sockets, tree)))
+        seen.threads = max(seen.threads, status(pids, "Threads"))
+        seen.sockets = max(seen.sockets, sum(map(_sockets, pids)))
     # The kernel has kept the peak of each.
-    seen.memory = sum(_status(each, "VmHWM") for each in tree) * 1024
+    seen.memory = status(pids, "VmHWM") * 1024
     parent.send(seen)
 
 
@@ -66,18 +68,6 @@ def _probe(url: str) -> float:
     finally:
         connection.close()
     return time.monotonic() - started
-
-
-def _tree(pid: int) -> Iterator[int]:
-    """Yield a process and its children; gunicorn has a master and a worker."""
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from _tree(int(child))
-
-
-def _status(pid: int, name: str) -> int:
-    [line] = [x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith(name)]
-    return int(line.split()[1])
 
 
 def _sockets(pid: int) -> int:

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         result = soak(folder, release, options.seed, options.minutes * 60)
     kubernetes = dict(components.kubernetes())["kube-apiserver"]
     row = table.row(release.version, kubernetes, options.seed, options.minutes, result)
-    print(table.write([row]))
+    print(marked.table(table.HEAD, [row]))
     if problems := table.problems(result):
         print(*problems, f"The logs are in {folder}", sep="\n")
         return 1
@@ -47,8 +47,8 @@ def main(arguments: list[str]) -> int:
 
 def keep(row: table.Row) -> None:
     """Put a row into the page, instead of that of the same Alertmanager."""
-    rows = table.merged(table.read(PAGE.read_text()), row)
-    marked.write(PAGE, {"soak": table.write(rows)})
+    rows = table.merged(marked.rows(PAGE.read_text(), "soak"), row)
+    marked.write(PAGE, {"soak": marked.table(table.HEAD, rows)})
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:

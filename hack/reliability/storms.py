@@ -164,20 +164,21 @@ class Row:
             f"{self.seen.sockets:,}",
             "yes" if self.is_good else "**no**",
         )
-        return f"| {' | '.join(cells)} |"
+        return marked.line(cells)
 
 
-HEADER = (
-    "| storm | 200 | 503 | 413 | cut | other | Jobs due | lost | doubled"
-    " | slowest probe | memory | threads | sockets | held |\n" + "|---" * 14 + "|"
+HEAD = (
+    *("storm", "200", "503", "413", "cut", "other", "Jobs due", "lost", "doubled"),
+    *("slowest probe", "memory", "threads", "sockets", "held"),
 )
 
 
 def main() -> int:
     """Let each storm blow, print the table, and return whether one did harm."""
     options = read_options(sys.argv[1:])
-    lines = [HEADER]
-    print(HEADER)
+    header = marked.table(HEAD, ())
+    lines = [header]
+    print(header)
     failed = False
     for number in options.only or range(len(STORMS)):
         row = endure(STORMS[number], options.door)

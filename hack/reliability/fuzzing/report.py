@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import marked
+
 # MiB that a process may have more at the end than after its first tenth.
 GROWTH = 64.0
 # So many are told apart; who wants to see more mends these first.
@@ -38,8 +40,8 @@ class Tally:
 
 def table(tallies: Mapping[str, Tally]) -> str:
     """Return the table in Markdown."""
-    rows = [HEAD, ("---",) * len(HEAD), *(_row(kind, tally) for kind, tally in tallies.items())]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (*rows, _sum(tallies)))
+    rows = (_row(kind, tally) for kind, tally in tallies.items())
+    return marked.table(HEAD, (*rows, _sum(tallies)))
 
 
 def _row(kind: str, tally: Tally) -> tuple[str, ...]:

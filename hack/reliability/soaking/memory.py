@@ -1,15 +1,13 @@
 """Whether the functions' memory is flat: sampled from outside, each life of a process by itself."""
 
-import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
-from machine import tree
+from machine import status, tree
 from soaking.stage import Function
 
 SHORTEST = 60.0
@@ -61,5 +59,4 @@ def growth(samples: Samples) -> float | None:
 
 def resident(pid: int) -> float:
     """Return the MiB that a tree of processes has in memory."""
-    texts = (Path(f"/proc/{each}/status").read_text() for each in tree(pid))
-    return sum(int(re.findall(r"^VmRSS:\s+(\d+)", text, re.M)[0]) for text in texts) / 1024
+    return status(tree(pid), "VmRSS") / 1024

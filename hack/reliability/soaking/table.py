@@ -1,6 +1,5 @@
 """The table of what soaks have shown: a row for each Alertmanager."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import astuple
 
@@ -74,19 +73,6 @@ def problems(result: Result) -> list[str]:
     if result.growth is not None and result.growth > BOUND:
         found.append(f"memory: a function has grown by {result.growth:.1f} MiB")
     return found
-
-
-def write(rows: Iterable[Row]) -> str:
-    """Return them as a table in Markdown."""
-    lines = (HEAD, ("---",) * len(HEAD), *rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def read(page: str) -> list[Row]:
-    """Return the rows that a page has of this table."""
-    [table] = re.findall(r"<!-- soak -->\n(.*?)<!-- /soak -->", page, re.DOTALL)
-    lines = table.splitlines()[2:]
-    return [tuple(line.strip("| ").split(" | ")) for line in lines]
 
 
 def merged(old: Iterable[Row], new: Row) -> list[Row]:
